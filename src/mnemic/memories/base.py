@@ -1,0 +1,91 @@
+"""What a memory is, seen from a host. Nothing here knows a model family."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+State = dict[str, Tensor]
+"""Per-row state of one memory: dimension 0 of every tensor is the batch row."""
+
+
+class Site(NamedTuple):
+    """A place in a host where a memory is called.
+
+    kind: "input" (the first block's input, [B, T, D]), "block" (the output of block `index`, [B, T, D]), "top" (after the final
+    norm, before the head, [B, T, D]) or "logits" (the head's output, [B, T', V], T' the positions kept by `logits_to_keep`).
+    """
+
+    kind: Literal["input", "block", "top", "logits"]
+    index: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSpec:
+    """What a memory may know of its host."""
+
+    family: str
+    hidden_size: int
+    num_layers: int
+    vocab_size: int
+    device: torch.device
+    dtype: torch.dtype
+    fingerprint: str
+    """Stable digest of architecture, sizes and a sample of the weights: saved state is refused on another host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """One call at one site.
+
+    token_ids: `[B, T]`, or None when the host was given `inputs_embeds`.
+    mask: `[B, T]` bool, true for real tokens; padding (left, right, or a finished row's filler) must not touch state.
+    kept: `[T']` indices into the T positions for which a logits site sees logits; all of them at other sites.
+    """
+
+    site: Site
+    token_ids: Tensor | None
+    mask: Tensor
+    kept: Tensor
+
+
+class Memory(nn.Module, ABC):
+    """A memory that can be attached to a host.
+
+    Subclasses hold parameters and settings only. What belongs to a conversation is in the `State` that `begin` makes and `step`
+    passes on; it rides with the host's cache.
+    """
+
+    name: ClassVar[str]
+    """Name in the registry."""
+
+    @abstractmethod
+    def bind(self, host: HostSpec) -> None:
+        """Allocate what depends on the host's sizes. Called once, by `attach`.
+
+        Raises:
+            HostNotSupported: if this memory can't work on that host.
+        """
+
+    @abstractmethod
+    def sites(self) -> tuple[Site, ...]:
+        """Return where this memory is called, known after `bind`."""
+
+    @abstractmethod
+    def active(self) -> bool:
+        """Return False when a forward can't change anything: no hook then adds a single tensor operation."""
+
+    @abstractmethod
+    def begin(self, token_ids: Tensor | None, mask: Tensor) -> State:
+        """Return the state of new sequences, before their first token.
+
+        Args:
+            token_ids: `[B, T]` of the first forward, or None under `inputs_embeds`.
+            mask: `[B, T]` bool, true for real tokens.
+        """
+
+    @abstractmethod
+    def step(self, x: Tensor, state: State, context: StepContext) -> tuple[Tensor, State]:
+        """Return the new activations at a site and the new state. Must not modify `x` or `state` in place."""

@@ -1,0 +1,100 @@
+"""The store protocol: what every backend promises.
+
+A write is durable (survives kill -9 and power loss) when the call returns, and is all or nothing. Reads of an unknown id, or of
+an id in another scope, raise `NotFound`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from ..types import Event, FloatArray, Item, NewItem, Status
+
+
+class Scored(NamedTuple):
+    """An item id with a score (cosine for vectors, BM25-like weight for words)."""
+
+    id: str
+    score: float
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Items, their vectors, counters, journal and caches."""
+
+    @property
+    def encoder_id(self) -> str | None:
+        """Identity of the encoder whose vectors are stored; None while the store is new."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """A number that grows with every committed change, by whichever process."""
+        ...
+
+    def open_for(self, encoder_id: str, dim: int) -> None:
+        """Fix the encoder of a new store, or check it against an existing one.
+
+        Raises:
+            EncoderMismatch: with the remedy, if the store was written with another encoder.
+        """
+        ...
+
+    def insert(self, items: Sequence[NewItem]) -> list[Item]:
+        """Write all items in one transaction, superseding where asked. Returns them with ids, in order."""
+        ...
+
+    def update(self, item_id: str, scope: str, *, text: str, key: FloatArray, reason: str, importance: float | None = None,
+               category: str | None = None, source: str | None = None) -> Item:
+        """Replace an item's text and vector; the old text stays in its history."""
+        ...
+
+    def forget(self, item_id: str, scope: str, reason: str) -> Item:
+        """Hide an item: it is no longer found, listed as forgotten."""
+        ...
+
+    def get(self, item_id: str, scope: str) -> Item: ...
+
+    def items(self, scope: str | None, *, status: Status | None = "active", category: str | None = None,
+              limit: int | None = None, offset: int = 0) -> list[Item]:
+        """Return items by creation time. `scope=None` means every scope (front ends never pass it)."""
+        ...
+
+    def count(self, scope: str | None = None) -> int:
+        """Return the number of active items. Cheap: called before every generation."""
+        ...
+
+    def scopes(self) -> list[str]: ...
+
+    def history(self, item_id: str, scope: str) -> list[Event]: ...
+
+    def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
+        """Return the k active items with the highest cosine, best first. Exact below the index threshold."""
+        ...
+
+    def search_words(self, words: Sequence[str], k: int, scope: str) -> list[Scored]:
+        """Return up to k active items by overlap with the query's words, rarer words weighing more."""
+        ...
+
+    def word_counts(self, words: Sequence[str], scope: str) -> dict[str, int]:
+        """Return in how many active items of the scope each (lower-cased) word occurs."""
+        ...
+
+    def keys(self, ids: Sequence[str], scope: str) -> FloatArray:
+        """Return the stored vectors `[len(ids), E]`."""
+        ...
+
+    def touch(self, ids: Sequence[str], scope: str) -> None:
+        """Count one use of each item now. May be written with the next durable change."""
+        ...
+
+    def get_states(self, ids: Sequence[str], host: str) -> dict[str, bytes]:
+        """Return the cached token-level states of a host fingerprint, for those ids that have them."""
+        ...
+
+    def put_states(self, states: dict[str, bytes], host: str) -> None:
+        """Cache recomputable token-level states; bounded, the least recently written go first."""
+        ...
+
+    def journal(self, *, after: int = 0) -> Iterator[Event]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,105 @@
+"""Plain data that crosses rooms. Nothing here computes.
+
+Dimension letters used in docstrings: `B` batch rows, `T` tokens, `D` hidden size, `V` vocabulary, `M` alternatives or slots,
+`L` tokens of an alternative, `E` encoder size.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Action = Literal["added", "updated", "superseded", "skipped"]
+Status = Literal["active", "superseded", "forgotten"]
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One remembered text. Times are seconds since the epoch (UTC)."""
+
+    id: str
+    scope: str
+    text: str
+    category: str | None
+    importance: float
+    """0 to 1; ranks between items that fit a query equally well."""
+    source: str | None
+    """Where the text came from: a file and line, "cli", whatever the caller said."""
+    reason: str
+    """Why it was admitted, in words."""
+    status: Status
+    created: float
+    last_used: float | None
+    uses: int
+    supersedes: str | None
+    superseded_by: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewItem:
+    """An item to be written. `key` is the L2-normalised encoder vector `[E]`."""
+
+    text: str
+    scope: str
+    key: FloatArray
+    reason: str
+    category: str | None = None
+    importance: float = 0.5
+    source: str | None = None
+    supersedes: str | None = None
+    """Id of the active item of the same scope that this one replaces."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of a store's journal. `item_id` lives in the item's scope; `at` is seconds since the epoch."""
+
+    seq: int
+    at: float
+    kind: Literal["add", "update", "supersede", "forget"]
+    item_id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What `learn` did with one text. `item` is the stored item, or for "skipped" the one that made it unnecessary, if any."""
+
+    action: Action
+    item: Item | None
+    reason: str
+    ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One candidate of a recall. `score` is the gate's probability; `parts` are the features it came from."""
+
+    item: Item
+    score: float
+    parts: dict[str, float]
+    accepted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoke:
+    """A memory that spoke in a reply: gate probability `score`, share of the output distribution `weight`."""
+
+    item: Item
+    score: float
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A generated text, without the prompt. `memories` is empty when the base model spoke alone."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    memories: tuple[Spoke, ...] = ()
+    prompt: str = ""
+    ms: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+    """Milliseconds by stage: "encode", "route", "generate"."""
