@@ -61,6 +61,8 @@ class Event:
     kind: Literal["add", "update", "supersede", "forget"]
     item_id: str
     reason: str
+    text: str | None = None
+    """The text that an "add" or "update" brought; only `history` fills it in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ class Store(Protocol):
 
     @property
     def revision(self) -> int:
-        """A number that grows with every committed change, by whichever process."""
+        """A number that grows with every committed change of items, by whichever process. Uses and caches aren't changes."""
         ...
 
     def open_for(self, encoder_id: str, dim: int) -> None:
@@ -40,22 +40,47 @@ class Store(Protocol):
         ...
 
     def insert(self, items: Sequence[NewItem]) -> list[Item]:
-        """Write all items in one transaction, superseding where asked. Returns them with ids, in order."""
+        """Write all items in one transaction, superseding where asked. Returns them with ids, in order.
+
+        Raises:
+            InputError, ConfigError, ShapeError: if an item breaks a rule; nothing is written then.
+            NotFound: if an item to be superseded isn't in the scope.
+            StoreError: if it isn't active, or the write fails.
+        """
         ...
 
-    def update(self, item_id: str, scope: str, *, text: str, key: FloatArray, reason: str, importance: float | None = None,
-               category: str | None = None, source: str | None = None) -> Item:
-        """Replace an item's text and vector; the old text stays in its history."""
+    def update(
+        self,
+        item_id: str,
+        scope: str,
+        *,
+        text: str,
+        key: FloatArray,
+        reason: str,
+        importance: float | None = None,
+        category: str | None = None,
+        source: str | None = None,
+    ) -> Item:
+        """Replace an active item's text and vector; the old text stays in its history. None keeps what the item has."""
         ...
 
     def forget(self, item_id: str, scope: str, reason: str) -> Item:
-        """Hide an item: it is no longer found, listed as forgotten."""
+        """Hide an item: it is no longer found, listed as forgotten. Forgetting a forgotten item changes nothing."""
         ...
 
-    def get(self, item_id: str, scope: str) -> Item: ...
+    def get(self, item_id: str, scope: str) -> Item:
+        """Return an item, whatever its status."""
+        ...
 
-    def items(self, scope: str | None, *, status: Status | None = "active", category: str | None = None,
-              limit: int | None = None, offset: int = 0) -> list[Item]:
+    def items(
+        self,
+        scope: str | None,
+        *,
+        status: Status | None = "active",
+        category: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Item]:
         """Return items by creation time. `scope=None` means every scope (front ends never pass it)."""
         ...
 
@@ -63,9 +88,13 @@ class Store(Protocol):
         """Return the number of active items. Cheap: called before every generation."""
         ...
 
-    def scopes(self) -> list[str]: ...
+    def scopes(self) -> list[str]:
+        """Return the names of all scopes that were ever written to, sorted."""
+        ...
 
-    def history(self, item_id: str, scope: str) -> list[Event]: ...
+    def history(self, item_id: str, scope: str) -> list[Event]:
+        """Return what happened to an item, oldest first, with the texts it had."""
+        ...
 
     def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
         """Return the k active items with the highest cosine, best first. Exact below the index threshold."""
@@ -91,10 +120,17 @@ class Store(Protocol):
         """Return the cached token-level states of a host fingerprint, for those ids that have them."""
         ...
 
-    def put_states(self, states: dict[str, bytes], host: str) -> None:
-        """Cache recomputable token-level states; bounded, the least recently written go first."""
+    def put_states(self, states: dict[str, bytes], host: str, *, revision: int | None = None) -> None:
+        """Cache recomputable token-level states; bounded, the least recently written go first.
+
+        `revision` is the store's when the texts were read: items rewritten since then are left out.
+        """
         ...
 
-    def journal(self, *, after: int = 0) -> Iterator[Event]: ...
+    def journal(self, *, after: int = 0) -> Iterator[Event]:
+        """Yield the events of all scopes after a number, oldest first."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the store. It can't be used afterwards; closing twice is harmless."""
+        ...

@@ -1,0 +1,189 @@
+"""Statements of the embedded store that read or write single items, inside a transaction that the caller holds."""
+
+import secrets
+import sqlite3
+import time
+from base64 import b32encode
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..errors import NotFound, StoreError, rule_got_do
+from ..types import FloatArray, Item, NewItem
+from . import checks
+
+SHOWN_SCOPES = 5
+
+SELECT_ITEMS = """
+SELECT i.seq, i.id, s.name, p.text, p.category, p.importance, p.source, j.reason, i.status, i.created, c.last_used,
+       coalesce(c.uses, 0), older.id, newer.id
+FROM items i
+JOIN scopes s ON s.id = i.scope
+JOIN payloads p ON p.event = i.payload
+JOIN journal j ON j.seq = i.payload
+LEFT JOIN counters c ON c.item = i.seq
+LEFT JOIN items older ON older.seq = i.supersedes
+LEFT JOIN items newer ON newer.seq = i.superseded_by
+"""
+SELECT_INDEXED = """
+SELECT i.seq, i.id, i.status, p.text, p.category, v.key
+FROM items i JOIN payloads p ON p.event = i.payload JOIN vectors v ON v.event = i.payload
+"""
+
+
+class Found(NamedTuple):
+    """An item and its row number, which is its place in time."""
+
+    seq: int
+    item: Item
+
+
+def revision_of(db: sqlite3.Connection) -> int:
+    """Return the number of the last journal event."""
+    revision: int = db.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
+    return revision
+
+
+def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:
+    """Return an item of a scope, whatever its status.
+
+    Raises:
+        NotFound: if the scope has no such item.
+    """
+    row = db.execute(f"{SELECT_ITEMS} WHERE i.id = ? AND s.name = ?", (item_id, scope)).fetchone()
+    if row is None:
+        raise no_item(item_id, scope)
+    return Found(row[0], item_of(row))
+
+
+def item_of(row: tuple[Any, ...]) -> Item:
+    """Return the item of a row of `SELECT_ITEMS`."""
+    _, item_id, scope, text, category, importance, source, reason, status, created, last_used, uses, older, newer = row
+    return Item(
+        id=item_id,
+        scope=scope,
+        text=text,
+        category=category,
+        importance=importance,
+        source=source,
+        reason=reason,
+        status=status,
+        created=created,
+        last_used=last_used,
+        uses=uses,
+        supersedes=older,
+        superseded_by=newer,
+    )
+
+
+def no_item(item_id: str, scope: str) -> NotFound:
+    """Return the error for an id that the scope doesn't have. It is the same for an id of another scope."""
+    return NotFound(
+        rule_got_do(f"An item id must be one of the scope {scope!r}.", repr(item_id)[:80], "List them with `mnemic list`.")
+    )
+
+
+def require_scope(db: sqlite3.Connection, scope: str) -> None:
+    """Refuse a scope that was never written to, unless the store is new.
+
+    Raises:
+        NotFound: naming some of the scopes there are.
+    """
+    known = db.execute("SELECT name FROM scopes ORDER BY name = ? DESC, name LIMIT ?", (scope, SHOWN_SCOPES)).fetchall()
+    if known and known[0][0] != scope:
+        names = ", ".join(repr(name) for (name,) in known)
+        raise NotFound(rule_got_do("A scope must have been written to before it is read.", repr(scope), f"Scopes here: {names}."))
+
+
+def require_active(item: Item, done: str) -> None:
+    """Refuse to change an item that isn't active.
+
+    Raises:
+        StoreError: naming its status.
+    """
+    if item.status != "active":
+        raise StoreError(
+            rule_got_do(f"Only an active item can be {done}.", f"{item.id!r}, which is {item.status}", "Choose an active one.")
+        )
+
+
+def payload_numbers(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the present payload of those items that are active."""
+    found = {}
+    for item_id in ids:
+        row = db.execute("SELECT payload FROM items WHERE id = ? AND status = 'active'", (item_id,)).fetchone()
+        if row:
+            found[item_id] = row[0]
+    return found
+
+
+def checked_key(new: NewItem, dim: int) -> FloatArray:
+    """Check every field of an item to be written, and return its key as it is stored."""
+    checks.check_scope(new.scope)
+    checks.check_text(new.text)
+    checks.check_importance(new.importance)
+    for name, value in (("category", new.category), ("source", new.source), ("reason", new.reason)):
+        checks.check_label(name, value)
+    return checks.check_key(new.key, dim)
+
+
+def add(db: sqlite3.Connection, new: NewItem, key: FloatArray) -> Item:
+    """Write a new item and supersede the one that it replaces, if any."""
+    now = time.time()
+    db.execute("INSERT INTO scopes (name) VALUES (?) ON CONFLICT DO NOTHING", (new.scope,))
+    scope = db.execute("SELECT id FROM scopes WHERE name = ?", (new.scope,)).fetchone()[0]
+    older = None
+    if new.supersedes is not None:
+        older = find(db, new.supersedes, new.scope)
+        require_active(older.item, "superseded")
+    item_id = new_id()
+    seq = _inserted(
+        db.execute(
+            "INSERT INTO items (id, scope, status, created, supersedes) VALUES (?, ?, 'active', ?, ?)",
+            (item_id, scope, now, older.seq if older else None),
+        )
+    )
+    say(db, log(db, now, "add", seq, new.reason), seq, new, key)
+    if older is None:
+        db.execute("UPDATE scopes SET active = active + 1 WHERE id = ?", (scope,))
+    else:
+        log(db, now, "supersede", older.seq, new.reason)
+        db.execute("UPDATE items SET status = 'superseded', superseded_by = ? WHERE seq = ?", (seq, older.seq))
+    return Item(
+        id=item_id,
+        scope=new.scope,
+        text=new.text,
+        category=new.category,
+        importance=float(new.importance),
+        source=new.source,
+        reason=new.reason,
+        status="active",
+        created=now,
+        last_used=None,
+        uses=0,
+        supersedes=new.supersedes,
+        superseded_by=None,
+    )
+
+
+def log(db: sqlite3.Connection, at: float, kind: str, seq: int, reason: str) -> int:
+    """Append an event to the journal and return its number."""
+    return _inserted(db.execute("INSERT INTO journal (at, kind, item, reason) VALUES (?, ?, ?, ?)", (at, kind, seq, reason)))
+
+
+def say(db: sqlite3.Connection, event: int, seq: int, new: NewItem, key: FloatArray) -> None:
+    """Write what an event brought, and make it what the item says now."""
+    db.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", (event, new.text, new.category, float(new.importance), new.source))
+    db.execute("INSERT INTO vectors VALUES (?, ?)", (event, key.tobytes()))
+    db.execute("UPDATE items SET payload = ? WHERE seq = ?", (event, seq))
+
+
+def new_id() -> str:
+    """Return a random id: 60 bits, short enough to type."""
+    return b32encode(secrets.token_bytes(8)).decode().lower()[:12]
+
+
+def _inserted(cursor: sqlite3.Cursor) -> int:
+    number = cursor.lastrowid
+    if number is None:
+        raise StoreError(rule_got_do("An inserted row must have a number.", "none", "Run `mnemic doctor`."))
+    return number

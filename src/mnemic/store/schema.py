@@ -1,0 +1,87 @@
+"""Tables of the embedded store, as append-only named migrations. The format version is the number of migrations applied."""
+
+import sqlite3
+import time
+
+APPLICATION_ID = 0x4D6E656D
+"""SQLite's `application_id` of our files: "Mnem"."""
+
+_FIRST = """
+CREATE TABLE migrations (name TEXT PRIMARY KEY, applied REAL NOT NULL);
+
+-- the encoder whose vectors are stored; at most one row
+CREATE TABLE encoder (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, dim INTEGER NOT NULL);
+
+-- `active` is kept by every write, so that counting needs no scan
+CREATE TABLE scopes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, active INTEGER NOT NULL DEFAULT 0);
+
+-- the life cycle of an item; what was said is in `payloads`, under the journal number in `payload`
+CREATE TABLE items (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    scope INTEGER NOT NULL REFERENCES scopes (id),
+    status TEXT NOT NULL,
+    created REAL NOT NULL,
+    supersedes INTEGER REFERENCES items (seq),
+    superseded_by INTEGER REFERENCES items (seq),
+    payload INTEGER REFERENCES payloads (event) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX items_by_scope ON items (scope, status, seq);
+
+-- what happened and why; never what was said
+CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    item INTEGER NOT NULL REFERENCES items (seq),
+    reason TEXT NOT NULL
+);
+CREATE INDEX journal_by_item ON journal (item, seq);
+
+-- every text an item ever had, by the event that brought it
+CREATE TABLE payloads (
+    event INTEGER PRIMARY KEY REFERENCES journal (seq),
+    text TEXT NOT NULL,
+    category TEXT,
+    importance REAL NOT NULL,
+    source TEXT
+);
+
+-- fp32 little-endian, apart from the texts so that listing doesn't read them
+CREATE TABLE vectors (event INTEGER PRIMARY KEY REFERENCES payloads (event) ON DELETE CASCADE, key BLOB NOT NULL);
+
+-- apart from the items: a use must not rewrite what it counts
+CREATE TABLE counters (item INTEGER PRIMARY KEY REFERENCES items (seq), uses INTEGER NOT NULL, last_used REAL NOT NULL);
+"""
+
+MIGRATIONS: list[tuple[str, str]] = [("0001_items_journal_payloads", _FIRST)]
+"""(name, SQL). Only ever appended to."""
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """Return the format version of an open database."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring a database of an older format, or an empty one, to the current format. Call inside a write transaction."""
+    done = version_of(db)
+    for name, sql in MIGRATIONS[done:]:
+        for statement in _statements(sql):
+            db.execute(statement)
+        db.execute("INSERT INTO migrations VALUES (?, ?)", (name, time.time()))
+    if done < len(MIGRATIONS):
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _statements(sql: str) -> list[str]:
+    # `executescript` would commit the surrounding transaction
+    statements, pending = [], ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

@@ -1,0 +1,421 @@
+"""The embedded store: SQLite is the only truth, search runs in the process beside it."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from ..errors import EncoderMismatch, StoreError, rule_got_do
+from ..types import Event, FloatArray, Item, NewItem, Status
+from . import checks, records
+from .base import Scored
+from .connection import STATES, explained, open_database, open_in_memory
+from .index import ExactIndex, SearchIndex
+from .states import STATES_BYTES, StateCache
+
+MEMORY = ":memory:"
+
+
+class SqliteStore:
+    """Items of any number of scopes in one folder, or in memory.
+
+    Safe to use from several threads of a process (calls take turns) and from several processes at once; not across a fork.
+
+    Args:
+        location: the store's folder, made if it doesn't exist, or ":memory:".
+        states_bytes: bound of the cache of token-level states.
+
+    Raises:
+        ConfigError: if the location can't be a folder.
+        Corrupt: if the folder holds something else, or a damaged store.
+        SchemaTooNew: if a newer Mnemic wrote it.
+    """
+
+    def __init__(self, location: str | Path, *, states_bytes: int = STATES_BYTES) -> None:
+        self.location = str(location)
+        in_memory = self.location == MEMORY
+        folder = Path(self.location)
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._open: sqlite3.Connection | None = open_in_memory() if in_memory else open_database(folder)
+        self._states = StateCache(None if in_memory else folder / STATES, states_bytes)
+        self._indexes: dict[str, SearchIndex] = {}
+        self._encoder: tuple[str, int] | None = None
+
+    def __enter__(self) -> "SqliteStore":
+        """Return the store."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the store."""
+        self.close()
+
+    @property
+    def encoder_id(self) -> str | None:
+        """Identity of the encoder whose vectors are stored; None while the store is new."""
+        encoder = self._stored_encoder()
+        return encoder[0] if encoder else None
+
+    @property
+    def dim(self) -> int | None:
+        """Size E of the stored vectors; None while the store is new."""
+        encoder = self._stored_encoder()
+        return encoder[1] if encoder else None
+
+    @property
+    def revision(self) -> int:
+        """Number of the last journal event. Uses and caches aren't changes."""
+        with self._reading() as db:
+            return records.revision_of(db)
+
+    def open_for(self, encoder_id: str, dim: int) -> None:
+        """Fix the encoder of a new store, or check it against an existing one.
+
+        Raises:
+            EncoderMismatch: with the remedy, if the store was written with another encoder.
+        """
+        checks.check_count("dim", dim, 1)
+        stored = self._stored_encoder()
+        if stored is None:
+            with self._writing() as db:
+                # another process may have been faster: its row stays and is checked below
+                db.execute("INSERT OR IGNORE INTO encoder VALUES (1, ?, ?)", (encoder_id, dim))
+            stored = self._stored_encoder()
+        if stored != (encoder_id, dim):
+            name, size = stored or (None, None)
+            raise EncoderMismatch(
+                rule_got_do(
+                    f"This store's vectors were made by the encoder {name!r} ({size} numbers each).",
+                    f"{encoder_id!r} ({dim} numbers each)",
+                    f"Load with encoder={name!r}, or choose a new store and learn the texts again.",
+                )
+            )
+
+    def insert(self, items: Sequence[NewItem]) -> list[Item]:
+        """Write all items in one transaction, superseding where asked. Returns them with ids, in order.
+
+        Raises:
+            InputError, ConfigError, ShapeError: if an item breaks a rule; nothing is written then.
+            NotFound: if an item to be superseded isn't in the scope.
+            StoreError: if it isn't active, or the write fails.
+        """
+        dim = self._require_dim()
+        checked = [(item, records.checked_key(item, dim)) for item in items]
+        if not checked:
+            return []
+        with self._writing() as db:
+            added = [records.add(db, item, key) for item, key in checked]
+        self._states.drop([item.supersedes for item in added if item.supersedes])
+        return added
+
+    def update(
+        self,
+        item_id: str,
+        scope: str,
+        *,
+        text: str,
+        key: FloatArray,
+        reason: str,
+        importance: float | None = None,
+        category: str | None = None,
+        source: str | None = None,
+    ) -> Item:
+        """Replace an active item's text and vector; the old text stays in its history. None keeps what the item has.
+
+        Raises:
+            NotFound: if the scope has no such item.
+            StoreError: if it isn't active, or the write fails.
+        """
+        with self._writing() as db:
+            seq, old = records.find(db, item_id, scope)
+            records.require_active(old, "updated")
+            new = NewItem(
+                text=text,
+                scope=scope,
+                key=key,
+                reason=reason,
+                category=old.category if category is None else category,
+                importance=old.importance if importance is None else importance,
+                source=old.source if source is None else source,
+            )
+            checked = records.checked_key(new, self._require_dim())
+            records.say(db, records.log(db, time.time(), "update", seq, reason), seq, new, checked)
+            item = records.find(db, item_id, scope).item
+        self._states.drop([item_id])
+        return item
+
+    def forget(self, item_id: str, scope: str, reason: str) -> Item:
+        """Hide an item: it is no longer found, listed as forgotten. Forgetting a forgotten item changes nothing.
+
+        Raises:
+            NotFound: if the scope is unknown, or has no such item.
+        """
+        checks.check_label("reason", reason)
+        with self._writing() as db:
+            records.require_scope(db, scope)
+            seq, item = records.find(db, item_id, scope)
+            if item.status == "forgotten":
+                return item
+            records.log(db, time.time(), "forget", seq, reason)
+            db.execute("UPDATE items SET status = 'forgotten' WHERE seq = ?", (seq,))
+            if item.status == "active":
+                db.execute("UPDATE scopes SET active = active - 1 WHERE name = ?", (scope,))
+            item = records.find(db, item_id, scope).item
+        self._states.drop([item_id])
+        return item
+
+    def get(self, item_id: str, scope: str) -> Item:
+        """Return an item, whatever its status.
+
+        Raises:
+            NotFound: if the scope has no such item.
+        """
+        with self._reading() as db:
+            return records.find(db, item_id, scope).item
+
+    def items(
+        self,
+        scope: str | None,
+        *,
+        status: Status | None = "active",
+        category: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Item]:
+        """Return items by creation time. `scope=None` means every scope (front ends never pass it).
+
+        Raises:
+            NotFound: if the scope is unknown; a store without any scope has an empty answer for all.
+        """
+        wanted = {"s.name": scope, "i.status": status, "p.category": category}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{column} = ?" for column in given) or "1"
+        limit = -1 if limit is None else checks.check_count("limit", limit, 0)
+        offset = checks.check_count("offset", offset, 0)
+        with self._reading() as db:
+            if scope is not None:
+                records.require_scope(db, scope)
+            sql = f"{records.SELECT_ITEMS} WHERE {where} ORDER BY i.seq LIMIT ? OFFSET ?"
+            return [records.item_of(row) for row in db.execute(sql, (*given.values(), limit, offset))]
+
+    def count(self, scope: str | None = None) -> int:
+        """Return the number of active items, of a scope or of all. Reads one row."""
+        with self._reading() as db:
+            row = db.execute("SELECT sum(active) FROM scopes WHERE ?1 IS NULL OR name = ?1", (scope,)).fetchone()
+        return row[0] or 0
+
+    def scopes(self) -> list[str]:
+        """Return the names of all scopes that were ever written to, sorted."""
+        with self._reading() as db:
+            return [name for (name,) in db.execute("SELECT name FROM scopes ORDER BY name")]
+
+    def history(self, item_id: str, scope: str) -> list[Event]:
+        """Return what happened to an item, oldest first, with the texts it had.
+
+        Raises:
+            NotFound: if the scope has no such item.
+        """
+        with self._reading() as db:
+            seq = records.find(db, item_id, scope).seq
+            rows = db.execute(
+                "SELECT j.seq, j.at, j.kind, j.reason, p.text FROM journal j LEFT JOIN payloads p ON p.event = j.seq"
+                " WHERE j.item = ? ORDER BY j.seq",
+                (seq,),
+            ).fetchall()
+        return [Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text) for n, at, kind, reason, text in rows]
+
+    def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
+        """Return the k active items with the highest cosine to an L2-normalised key `[E]`: best first, older first among equals."""
+        checks.check_count("k", k, 1)
+        with self._lock:
+            if self.dim is None:
+                return []
+            return self._index(scope).search(checks.check_key(key, self._require_dim()), k, category)
+
+    def search_words(self, words: Sequence[str], k: int, scope: str) -> list[Scored]:
+        """Return up to k active items that share a word with the query, by BM25 with the scope's statistics, best first."""
+        checks.check_count("k", k, 1)
+        with self._lock:
+            return self._index(scope).search_words(words, k) if self.dim else []
+
+    def word_counts(self, words: Sequence[str], scope: str) -> dict[str, int]:
+        """Return in how many active items of the scope each word occurs, by the words as given."""
+        with self._lock:
+            if self.dim is None:
+                return dict.fromkeys(words, 0)
+            index = self._index(scope)
+            return {word: index.word_count(word) for word in words}
+
+    def keys(self, ids: Sequence[str], scope: str) -> FloatArray:
+        """Return the stored vectors `[len(ids), E]`, in order.
+
+        Raises:
+            NotFound: if the scope has no such item.
+        """
+        with self._reading() as db:
+            found = np.empty((len(ids), self.dim or 0), dtype=np.float32)
+            for row, item_id in enumerate(ids):
+                vector = db.execute(
+                    "SELECT v.key FROM items i JOIN scopes s ON s.id = i.scope JOIN vectors v ON v.event = i.payload"
+                    " WHERE i.id = ? AND s.name = ?",
+                    (item_id, scope),
+                ).fetchone()
+                if vector is None:
+                    raise records.no_item(item_id, scope)
+                found[row] = np.frombuffer(vector[0], dtype="<f4")
+        return found
+
+    def touch(self, ids: Sequence[str], scope: str) -> None:
+        """Count one use of each item now. Survives the process at once, a power failure with the next write.
+
+        Raises:
+            NotFound: if the scope has no such item; nothing is counted then.
+        """
+        now = time.time()
+        with self._writing(durable=False) as db:
+            for item_id in ids:
+                seq = records.find(db, item_id, scope).seq
+                db.execute(
+                    "INSERT INTO counters VALUES (?1, 1, ?2) ON CONFLICT (item) DO UPDATE SET uses = uses + 1, last_used = ?2",
+                    (seq, now),
+                )
+
+    def get_states(self, ids: Sequence[str], host: str) -> dict[str, bytes]:
+        """Return the cached token-level states of a host fingerprint, for those active ids that have them."""
+        with self._reading() as db:
+            return self._states.get(records.payload_numbers(db, ids), host)
+
+    def put_states(self, states: dict[str, bytes], host: str, *, revision: int | None = None) -> None:
+        """Cache recomputable token-level states of active items; bounded, the least recently written go first.
+
+        Args:
+            states: blob by item id.
+            host: fingerprint of the model that made them.
+            revision: the store's revision when the texts were read; items rewritten since then are left out.
+        """
+        with self._reading() as db:
+            payloads = records.payload_numbers(db, list(states))
+            fresh = {item: n for item, n in payloads.items() if revision is None or n <= revision}
+            self._states.put(states, fresh, host)
+
+    def journal(self, *, after: int = 0) -> Iterator[Event]:
+        """Yield the events of all scopes after a number, oldest first."""
+        while True:
+            with self._reading() as db:
+                rows = db.execute(
+                    "SELECT j.seq, j.at, j.kind, i.id, j.reason FROM journal j JOIN items i ON i.seq = j.item"
+                    " WHERE j.seq > ? ORDER BY j.seq LIMIT 1000",
+                    (after,),
+                ).fetchall()
+            if not rows:
+                return
+            for seq, at, kind, item_id, reason in rows:
+                yield Event(seq=seq, at=at, kind=kind, item_id=item_id, reason=reason)
+            after = rows[-1][0]
+
+    def check(self) -> list[str]:
+        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
+        with self._reading() as db:
+            problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
+            problems += [
+                f"{table} row {row} refers to a missing {parent}"
+                for table, row, parent, _ in db.execute("PRAGMA foreign_key_check")
+            ]
+            miscounted = db.execute(
+                "SELECT name, active, (SELECT count(*) FROM items i WHERE i.scope = s.id AND i.status = 'active') AS n"
+                " FROM scopes s WHERE active <> n"
+            )
+            problems += [f"scope {name!r} counts {active} active items and has {n}" for name, active, n in miscounted]
+        return problems
+
+    def close(self) -> None:
+        """Close the files. The store can't be used afterwards; closing twice is harmless."""
+        with self._lock, explained(self.location):
+            self._states.close()
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+            self._indexes.clear()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, explained(self.location):
+            yield self._connection()
+
+    @contextmanager
+    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._lock, explained(self.location):
+            db = self._connection()
+            if not durable:
+                db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            finally:
+                # whatever stopped the body, an interrupt included, leaves nothing half-written
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                if not durable:
+                    db.execute("PRAGMA synchronous = FULL")
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            raise StoreError(
+                rule_got_do("A store must be open to be used.", f"a closed store ({self.location})", "Open it again.")
+            )
+        if os.getpid() != self._process:
+            raise StoreError(
+                rule_got_do(
+                    "A store belongs to the process that opened it.",
+                    f"a use after a fork ({self.location})",
+                    "Open it in the child.",
+                )
+            )
+        return self._open
+
+    def _stored_encoder(self) -> tuple[str, int] | None:
+        if self._encoder is None:
+            with self._reading() as db:
+                self._encoder = db.execute("SELECT name, dim FROM encoder").fetchone()
+        return self._encoder
+
+    def _require_dim(self) -> int:
+        dim = self.dim
+        if dim is None:
+            raise StoreError(
+                rule_got_do("A store must know its encoder before it takes items.", "a new store", "Call open_for first.")
+            )
+        return dim
+
+    def _index(self, scope: str) -> SearchIndex:
+        """Return the scope's index, brought up to the store's revision."""
+        with self._reading() as db:
+            revision = records.revision_of(db)
+            index = self._indexes.get(scope)
+            if index is not None and index.revision == revision:
+                return index
+            if index is None or index.wasteful:
+                index = ExactIndex(self._require_dim(), capacity=max(256, 2 * self.count(scope)))
+                sql = "WHERE i.scope = (SELECT id FROM scopes WHERE name = ?) AND i.status = 'active' ORDER BY i.seq"
+                rows = db.execute(f"{records.SELECT_INDEXED} {sql}", (scope,))
+            else:
+                sql = (
+                    "WHERE i.seq IN (SELECT item FROM journal WHERE seq > ?) AND i.scope = (SELECT id FROM scopes WHERE name = ?)"
+                )
+                rows = db.execute(f"{records.SELECT_INDEXED} {sql}", (index.revision, scope))
+            for seq, item_id, status, text, category, key in rows:
+                if status == "active":
+                    index.put(seq, item_id, text, category, np.frombuffer(key, dtype="<f4"))
+                else:
+                    index.drop(seq)
+            # rows may be newer than the revision read before them; they are then put again, which is harmless
+            index.revision = revision
+            self._indexes[scope] = index
+        return index
