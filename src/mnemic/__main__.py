@@ -1,0 +1,5 @@
+"""`python -m mnemic`."""
+
+from .cli import main
+
+main()
