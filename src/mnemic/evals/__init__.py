@@ -1,0 +1,1 @@
+"""The honest bench: datasets, invented facts, arms, scores, tables."""
