@@ -42,7 +42,8 @@ class StepContext:
 
     token_ids: `[B, T]`, or None when the host was given `inputs_embeds`.
     mask: `[B, T]` bool, true for real tokens; padding (left, right, or a finished row's filler) must not touch state.
-    kept: `[T']` indices into the T positions for which a logits site sees logits; all of them at other sites.
+    kept: `[T']` indices into the T positions for which a logits site sees logits; all of them at other sites. T' may be 0, and
+        the indices need not be sorted: state advances over all T tokens, whatever is kept.
     """
 
     site: Site
@@ -60,6 +61,8 @@ class Memory(nn.Module, ABC):
 
     name: ClassVar[str]
     """Name in the registry."""
+    parameter_dtype: ClassVar[torch.dtype | None] = None
+    """Floating point type that parameters and buffers keep; None: they follow the host's. Devices always follow."""
 
     @abstractmethod
     def bind(self, host: HostSpec) -> None:
@@ -81,6 +84,10 @@ class Memory(nn.Module, ABC):
     def begin(self, token_ids: Tensor | None, mask: Tensor) -> State:
         """Return the state of new sequences, before their first token.
 
+        Called once per new cache and once per forward without cache, so possibly many times for one prompt (`use_cache=False`),
+        with more rows than prompts (beams, `num_return_sequences`: each row repeated in place) or with the beginning of a prompt
+        only (chunked prefill). Only memories that are `active()` at that moment take part in these sequences.
+
         Args:
             token_ids: `[B, T]` of the first forward, or None under `inputs_embeds`.
             mask: `[B, T]` bool, true for real tokens.
@@ -89,3 +96,15 @@ class Memory(nn.Module, ABC):
     @abstractmethod
     def step(self, x: Tensor, state: State, context: StepContext) -> tuple[Tensor, State]:
         """Return the new activations at a site and the new state. Must not modify `x` or `state` in place."""
+
+    def settings(self) -> dict[str, object]:
+        """Return the JSON-serialisable keyword arguments that make this memory again; its tensors are saved apart."""
+        return {}
+
+    def reset(self, batch_size: int | None = None) -> None:
+        """Forget what is kept between sequences (pending routes, a persistent state); conversations ride on their caches.
+
+        Args:
+            batch_size: rows of what comes next, for memories that allocate per row; None leaves that open.
+        """
+        return None

@@ -1,0 +1,222 @@
+"""Read the states and losses that a host has for texts, fast and without memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ConfigError, InputError, rule_got_do
+from .families import HostParts, locate
+from .handle import engine_of
+
+BATCH_TOKENS = 1024
+"""Padded tokens per batch: bounds the logits in memory, and is large enough that a block's matrix products are efficient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextStates:
+    """What a host makes of one text of n tokens. Everything is on the CPU, in float32."""
+
+    token_ids: tuple[int, ...]
+    states: Mapping[int, Tensor]
+    """`[n, D]` by layer: 0 is the first block's input, l the output of block l, the last one after the final norm."""
+    losses: Tensor | None = None
+    """`[n-1]`, nats: -log p(token i+1 | tokens 0..i). Only where asked for."""
+    last_logprobs: Tensor | None = None
+    """`[V]`: log-probabilities of the token after the text. Only where asked for."""
+
+
+class _Enough(Exception):
+    """Raised inside a forward when the last block asked for has been seen."""
+
+
+class HostReader:
+    """Reads texts through a model as it is without memory, whatever is attached to it.
+
+    Batches are padded on the right and depend on the lengths of the texts alone.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Any, *, parts: HostParts | None = None) -> None:
+        """Prepare to read.
+
+        Args:
+            model: a causal language model that `attach` supports.
+            tokenizer: its tokenizer.
+            parts: as for `attach`.
+
+        Raises:
+            HostNotSupported: as `attach`.
+        """
+        self.model = model
+        self.tokenizer = tokenizer
+        self._parts = locate(model, parts)
+        config: Any = model.config
+        self.window: int | None = getattr(config, "max_position_embeddings", None)
+        """The longest text in tokens; None for a model that states none."""
+
+    @property
+    def num_layers(self) -> int:
+        """Number of blocks: the layer whose states are after the final norm."""
+        return len(self._parts.blocks)
+
+    def read(
+        self, texts: Sequence[str], layers: Sequence[int] = (), *, losses: bool = False, last_logprobs: bool = False
+    ) -> list[TextStates]:
+        """Return the states of every text, in order.
+
+        Args:
+            texts: with special tokens added exactly as the tokenizer adds them.
+            layers: 0 to `num_layers`, see `TextStates.states`. Without losses and log-probabilities the forward stops after the
+                last of them, and the head isn't run.
+            losses: also return the loss of every token.
+            last_logprobs: also return the distribution of the token after each text.
+
+        Raises:
+            InputError: if a text is empty or longer than the model's window.
+            ConfigError: for a layer that isn't there.
+        """
+        return self.read_tokens([self._tokens(text) for text in texts], layers, losses=losses, last_logprobs=last_logprobs)
+
+    def read_tokens(
+        self, sequences: Sequence[Sequence[int]], layers: Sequence[int] = (), *, losses: bool = False, last_logprobs: bool = False
+    ) -> list[TextStates]:
+        """Return the same for texts that are tokens already; nothing is added to them.
+
+        Raises:
+            InputError: if a sequence is empty or longer than the model's window.
+            ConfigError: for a layer that isn't there.
+        """
+        wanted = self._layers(layers)
+        for sequence in sequences:
+            self._check_length(sequence)
+        results: dict[int, TextStates] = {}
+        for batch in _batches([len(sequence) for sequence in sequences]):
+            read = self._read_batch([sequences[index] for index in batch], wanted, losses, last_logprobs)
+            results.update(zip(batch, read, strict=True))
+        return [results[index] for index in range(len(sequences))]
+
+    def _tokens(self, text: str) -> list[int]:
+        if not isinstance(text, str):
+            raise InputError(rule_got_do("A text is a str.", type(text).__name__, "Decode it first."))
+        # the window is checked here, with a remedy: the tokenizer would only warn
+        encoded: list[int] = self.tokenizer(text, verbose=False)["input_ids"]
+        return encoded
+
+    def _check_length(self, sequence: Sequence[int]) -> None:
+        if len(sequence) == 0:
+            raise InputError(rule_got_do("A text has at least one token.", "an empty text", "Leave it out."))
+        if self.window is not None and len(sequence) > self.window:
+            raise InputError(
+                rule_got_do(
+                    f"A text fits the model's window of {self.window} tokens; nothing is cut off silently.",
+                    f"{len(sequence)} tokens",
+                    "Split the text.",
+                )
+            )
+
+    def _layers(self, layers: Sequence[int]) -> tuple[int, ...]:
+        wrong = [layer for layer in layers if layer not in range(self.num_layers + 1)]
+        if wrong:
+            raise ConfigError(rule_got_do(f"Layers go from 0 to {self.num_layers}.", wrong, "Choose among those."))
+        return tuple(dict.fromkeys(layers))
+
+    def _read_batch(
+        self, sequences: Sequence[Sequence[int]], layers: tuple[int, ...], losses: bool, last_logprobs: bool
+    ) -> list[TextStates]:
+        lengths = torch.tensor([len(sequence) for sequence in sequences])
+        width = int(lengths.max())
+        tokens = torch.zeros(len(sequences), width, dtype=torch.long)
+        for row, sequence in enumerate(sequences):
+            tokens[row, : len(sequence)] = torch.as_tensor(sequence)
+        mask = (torch.arange(width) < lengths[:, None]).long()
+        engine = engine_of(self.model)
+        device = next(self._parts.decoder.parameters()).device
+        was_training = self.model.training
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            stack.enter_context(engine.disabled() if engine is not None else nullcontext())
+            self.model.eval()
+            stack.callback(self.model.train, was_training)
+            seen, logits = self._forward(tokens.to(device), mask.to(device), lengths, layers, losses, last_logprobs)
+            states = {layer: hidden.float().cpu() for layer, hidden in seen.items()}
+            logprobs = None if logits is None else logits.float().log_softmax(-1)
+            nats = last = None
+            if losses and logprobs is not None:
+                nats = -logprobs[:, :-1].gather(-1, tokens[:, 1:, None].to(device))[..., 0].cpu()
+            if last_logprobs and logprobs is not None:
+                last = (logprobs[torch.arange(len(sequences)), lengths - 1] if losses else logprobs[:, 0]).cpu()
+        # outside of inference mode, a clone is an ordinary tensor again
+        return [
+            TextStates(
+                token_ids=tuple(sequence),
+                states={layer: hidden[row, : len(sequence)].clone() for layer, hidden in states.items()},
+                losses=None if nats is None else nats[row, : len(sequence) - 1].clone(),
+                last_logprobs=None if last is None else last[row].clone(),
+            )
+            for row, sequence in enumerate(sequences)
+        ]
+
+    def _forward(
+        self, tokens: Tensor, mask: Tensor, lengths: Tensor, layers: tuple[int, ...], losses: bool, last_logprobs: bool
+    ) -> tuple[dict[int, Tensor], Tensor | None]:
+        with self._collect(layers, stop=not (losses or last_logprobs)) as seen:
+            if losses:
+                return seen, self.model(input_ids=tokens, attention_mask=mask, use_cache=False).logits
+            if last_logprobs:
+                last = (lengths - 1).to(tokens.device)[:, None]
+                return seen, self.model(input_ids=tokens, attention_mask=mask, use_cache=False, logits_to_keep=last).logits
+            if layers:
+                self._run_decoder(tokens, mask)
+            return seen, None
+
+    def _run_decoder(self, tokens: Tensor, mask: Tensor) -> None:
+        try:
+            self._parts.decoder(input_ids=tokens, attention_mask=mask, use_cache=False)
+        except _Enough:
+            return
+
+    @contextmanager
+    def _collect(self, layers: tuple[int, ...], *, stop: bool) -> Iterator[dict[int, Tensor]]:
+        """Collect the states of `layers` in the dict it yields; `stop`: break off after the last one."""
+        seen: dict[int, Tensor] = {}
+
+        def keep(layer: int, hidden: Tensor) -> None:
+            seen[layer] = hidden
+            if stop and len(seen) == len(layers):
+                raise _Enough
+
+        def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            keep(0, args[0] if args else kwargs["hidden_states"])
+
+        def after(layer: int) -> Any:
+            def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+                keep(layer, output[0] if isinstance(output, tuple) else output)
+
+            return hook
+
+        with ExitStack() as stack:
+            for layer in layers:
+                if layer == 0:
+                    hook = self._parts.blocks[0].register_forward_pre_hook(before, with_kwargs=True)
+                elif layer == self.num_layers:
+                    hook = (self._parts.norm or self._parts.blocks[-1]).register_forward_hook(after(layer))
+                else:
+                    hook = self._parts.blocks[layer - 1].register_forward_hook(after(layer))
+                stack.callback(hook.remove)
+            yield seen
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Group indices by length, longest first, into batches of at most `BATCH_TOKENS` padded tokens (or one text)."""
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    batch: list[int] = []
+    for index in order:
+        if batch and lengths[batch[0]] * (len(batch) + 1) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
