@@ -11,47 +11,53 @@ MAX_SCOPE = 200
 NORM_TOLERANCE = 1e-2
 """How far from 1 the norm of a key may be: two decimals leave room for encoders that compute in bf16 (8 bits of mantissa)."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+MAX_TEXT_BYTES = 2**20
+"""Longest text in UTF-8. A memory is a sentence or a paragraph; this only keeps accidents out."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_scope(scope: str) -> str:
     """Return a usable scope name."""
-    if (
-        not isinstance(scope, str)
-        or not scope.strip()
-        or len(scope) > MAX_SCOPE
-        or _CONTROL.search(scope)
-        or not _encodable(scope)
-    ):
-        raise ConfigError(
-            rule_got_do(
-                f"A scope is a name of 1 to {MAX_SCOPE} printable characters.", repr(scope)[:80], 'Give one like "default".'
-            )
-        )
+    if not isinstance(scope, str) or not scope.strip() or len(scope) > MAX_SCOPE or _character_problem(scope, allowed=""):
+        rule = f"A scope is a name of 1 to {MAX_SCOPE} printable characters."
+        raise ConfigError(rule_got_do(rule, _short(scope), 'Give one like "default".'))
     return scope
+
+
+def text_problem(text: object) -> str | None:
+    """Return what keeps a text from being remembered as it is, in words, or None."""
+    if not isinstance(text, str):
+        return f"it is {type(text).__name__}, not text"
+    if not text.strip():
+        return "it holds nothing but white space"
+    return _character_problem(text, allowed="\t\n\r") or _size_problem(text)
+
+
+def label_problem(label: object) -> str | None:
+    """Return what keeps a category, a source or a reason from being stored as it is, in words, or None."""
+    if label is None:
+        return None
+    if not isinstance(label, str):
+        return f"it is {type(label).__name__}, not text"
+    return _character_problem(label, allowed="\t\n\r") or _size_problem(label)
 
 
 def check_text(text: str) -> str:
     """Return a text that can be stored as it is."""
-    if not isinstance(text, str) or not text.strip():
-        raise InputError(rule_got_do("A memory's text must hold more than white space.", repr(text)[:80], "Give a text."))
-    if "\x00" in text or not _encodable(text):
-        raise InputError(
-            rule_got_do(
-                "A memory's text must be Unicode without NUL characters or lone surrogates.", repr(text)[:80], "Clean the text."
-            )
-        )
+    problem = text_problem(text)
+    if problem is not None:
+        rule = f"A memory's text is printable Unicode of at most {MAX_TEXT_BYTES} bytes."
+        raise InputError(rule_got_do(rule, f"{_short(text)}; {problem}", "Clean the text."))
     return text
 
 
 def check_label(name: str, value: str | None) -> str | None:
     """Return a category, source or reason that can be stored as it is."""
-    if value is not None and (not isinstance(value, str) or "\x00" in value or not _encodable(value)):
-        raise InputError(
-            rule_got_do(
-                f"A memory's {name} must be Unicode without NUL characters or lone surrogates.", repr(value)[:80], "Clean it."
-            )
-        )
+    problem = label_problem(value)
+    if problem is not None:
+        rule = f"A memory's {name} is printable Unicode of at most {MAX_TEXT_BYTES} bytes."
+        raise InputError(rule_got_do(rule, f"{_short(value)}; {problem}", "Clean it."))
     return value
 
 
@@ -82,9 +88,22 @@ def check_count(name: str, value: int, least: int) -> int:
     return value
 
 
-def _encodable(text: str) -> bool:
+def _character_problem(text: str, allowed: str) -> str | None:
+    for found in _CONTROL.finditer(text):
+        if found.group() not in allowed:
+            return f"it holds the control character U+{ord(found.group()):04X} at character {found.start() + 1}"
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError as error:
+        return f"it holds the lone surrogate U+{ord(text[error.start]):04X} at character {error.start + 1}"
+    return None
+
+
+def _size_problem(text: str) -> str | None:
+    size = len(text.encode())
+    return None if size <= MAX_TEXT_BYTES else f"it has {size} bytes"
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:76]}..."

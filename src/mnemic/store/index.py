@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..types import FloatArray
 from .base import Scored
-from .scan import FloatScan, Scan
+from .scan import Scan, best_scan
 from .words import WordIndex
 
 MIN_WASTE = 1024
@@ -56,7 +56,7 @@ class ExactIndex:
 
     def __init__(self, dim: int, capacity: int = 256, scan: Scan | None = None) -> None:
         self.revision = 0
-        self._scan: Scan = scan if scan is not None else FloatScan(dim, capacity)
+        self._scan: Scan = scan if scan is not None else best_scan(dim, capacity)
         self._words = WordIndex()
         self._rows: dict[int, int] = {}
         self._ids: list[str] = []
@@ -98,9 +98,8 @@ class ExactIndex:
 
     def search_words(self, words: Sequence[str], k: int) -> list[Scored]:
         """Return up to k items that share a word, by BM25."""
-        scores = self._words.scores(words)
-        rows = np.flatnonzero((scores > 0.0) & self._alive[: len(self._ids)])
-        return self._ranked(rows, scores[rows], k)
+        rows, scores = self._words.top(words, k, self._alive)
+        return self._ranked(rows, scores, k)
 
     def word_count(self, word: str) -> int:
         """Return in how many items a word occurs."""

@@ -24,10 +24,18 @@ LEFT JOIN counters c ON c.item = i.seq
 LEFT JOIN items older ON older.seq = i.supersedes
 LEFT JOIN items newer ON newer.seq = i.superseded_by
 """
-SELECT_INDEXED = """
+_SELECT_INDEXED = """
 SELECT i.seq, i.id, i.status, p.text, p.category, v.key
-FROM items i JOIN payloads p ON p.event = i.payload JOIN vectors v ON v.event = i.payload
+FROM {source} JOIN payloads p ON p.event = i.payload JOIN vectors v ON v.event = i.payload
+WHERE i.scope = (SELECT id FROM scopes WHERE name = :scope)
 """
+SELECT_ACTIVE = f"{_SELECT_INDEXED.format(source='items i')} AND i.status = 'active' ORDER BY i.seq"
+"""What an index needs of all active items of :scope."""
+# cross join: SQLite then starts from the few changes, and not from all items of the scope
+SELECT_CHANGED = _SELECT_INDEXED.format(
+    source="(SELECT DISTINCT item FROM journal WHERE seq > :after) c CROSS JOIN items i ON i.seq = c.item"
+)
+"""The same of the items of :scope that changed after a revision, whatever their status."""
 
 
 class Found(NamedTuple):

@@ -231,7 +231,7 @@ class SqliteStore:
         return [Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text) for n, at, kind, reason, text in rows]
 
     def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
-        """Return the k active items with the highest cosine to an L2-normalised key `[E]`: best first, older first among equals."""
+        """Return the k active items with the highest cosine to an L2-normalised `[E]`; best first, the older first on ties."""
         checks.check_count("k", k, 1)
         with self._lock:
             if self.dim is None:
@@ -403,14 +403,10 @@ class SqliteStore:
                 return index
             if index is None or index.wasteful:
                 index = ExactIndex(self._require_dim(), capacity=max(256, 2 * self.count(scope)))
-                sql = "WHERE i.scope = (SELECT id FROM scopes WHERE name = ?) AND i.status = 'active' ORDER BY i.seq"
-                rows = db.execute(f"{records.SELECT_INDEXED} {sql}", (scope,))
+                changed = db.execute(records.SELECT_ACTIVE, {"scope": scope})
             else:
-                sql = (
-                    "WHERE i.seq IN (SELECT item FROM journal WHERE seq > ?) AND i.scope = (SELECT id FROM scopes WHERE name = ?)"
-                )
-                rows = db.execute(f"{records.SELECT_INDEXED} {sql}", (index.revision, scope))
-            for seq, item_id, status, text, category, key in rows:
+                changed = db.execute(records.SELECT_CHANGED, {"scope": scope, "after": index.revision})
+            for seq, item_id, status, text, category, key in changed:
                 if status == "active":
                     index.put(seq, item_id, text, category, np.frombuffer(key, dtype="<f4"))
                 else:

@@ -9,10 +9,16 @@ import re
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from .scan import Mask, Rows
+
+FloatArray64 = npt.NDArray[np.float64]
 
 BM25_K1 = 1.2
 BM25_B = 0.75
@@ -64,6 +70,17 @@ class _Postings:
         self.counts = array("i")
         self.alive = 0
 
+    def read(self) -> tuple[Rows, FloatArray64]:
+        """Return rows and counts, as copies: a view would forbid the arrays to grow while it lives."""
+        return np.array(self.rows, dtype=np.intp), np.array(self.counts, dtype=np.float64)
+
+
+class _Term(NamedTuple):
+    """A word of a query."""
+
+    weight: float
+    postings: _Postings
+
 
 class WordIndex:
     """Inverted index of one scope. Rows are numbers given by the caller, each added once and removed at most once."""
@@ -103,41 +120,49 @@ class WordIndex:
         self._alive_length -= self._lengths[row]
         self._alive_rows -= 1
 
-    def count(self, word: str, alive: npt.NDArray[np.bool_]) -> int:
+    def count(self, word: str, alive: Mask) -> int:
         """Return in how many living rows a word occurs; a word that splits in several ("ice-cream") needs all its parts."""
         parts = sorted(set(words_of(word)))
-        found = [self._postings.get(part) for part in parts]
-        if not found or None in found:
+        found = [self._postings[part] for part in parts if part in self._postings]
+        if not parts or len(found) < len(parts):
             return 0
         if len(found) == 1:
-            return sum(postings.alive for postings in found if postings)
-        rows = _rows(found[0])
+            return found[0].alive
+        rows = found[0].read()[0]
         for postings in found[1:]:
-            rows = np.intersect1d(rows, _rows(postings), assume_unique=True)
+            rows = np.intersect1d(rows, postings.read()[0], assume_unique=True)
         return int(alive[rows].sum())
 
-    def scores(self, words: Iterable[str]) -> npt.NDArray[np.float64]:
-        """Return the BM25 score of every row `[rows]`, dead ones included; 0 where no word is shared. Repetitions don't count."""
+    def top(self, words: Iterable[str], k: int, alive: Mask) -> tuple[Rows, FloatArray64]:
+        """Return a set of living rows that holds the k best by BM25 (ties included), and their scores above 0, in no order.
+
+        Rarer words first. Once the words that are left can't lift a row that has none of the earlier words among the k best (a word
+        adds less than idf * (k1 + 1)), they are only looked up for the rows still in the race: the answer is the same, and words
+        that are everywhere cost nothing.
+        """
+        terms = sorted(self._terms(words), key=lambda term: -term.weight)
+        rest = [0.0, *accumulate(term.weight * (BM25_K1 + 1.0) for term in reversed(terms))][::-1]
+        if not terms:
+            return np.empty(0, dtype=np.intp), np.empty(0)
+        lengths = np.array(self._lengths, dtype=np.float64) / max(self._alive_length / self._alive_rows, 1.0)
         scores = np.zeros(len(self._words))
-        if not self._alive_rows:
-            return scores
-        mean_length = max(self._alive_length / self._alive_rows, 1.0)
-        lengths = np.frombuffer(self._lengths, dtype=np.int32).copy()
-        for word in distinct(words):
+        racing: Rows = np.empty(0, dtype=np.intp)
+        closed = False
+        for term, left in zip(terms, rest[1:], strict=True):
+            rows, counts = term.postings.read()
+            if closed:
+                places = np.minimum(np.searchsorted(rows, racing), len(rows) - 1)
+                places = places[rows[places] == racing]
+                rows, counts = rows[places], counts[places]
+            damping = BM25_K1 * (1.0 - BM25_B + BM25_B * lengths[rows])
+            scores[rows] += term.weight * counts * (BM25_K1 + 1.0) / (counts + damping)
+            if not closed:
+                racing = np.union1d(racing, rows[alive[rows]])
+                closed = len(racing) >= k and float(np.partition(scores[racing], -k)[-k]) > left
+        return racing, scores[racing]
+
+    def _terms(self, words: Iterable[str]) -> Iterator[_Term]:
+        for word in dict.fromkeys(part for word in words for part in words_of(word)):
             postings = self._postings.get(word)
-            if postings is None:
-                continue
-            rows, counts = _rows(postings), np.array(postings.counts, dtype=np.float64)
-            damping = BM25_K1 * (1.0 - BM25_B + BM25_B * lengths[rows] / mean_length)
-            scores[rows] += idf(self._alive_rows, postings.alive) * counts * (BM25_K1 + 1.0) / (counts + damping)
-        return scores
-
-
-def distinct(words: Iterable[str]) -> Sequence[str]:
-    """Return the folded words of a query, each once, in order of appearance."""
-    return list(dict.fromkeys(part for word in words for part in words_of(word)))
-
-
-def _rows(postings: _Postings | None) -> npt.NDArray[np.int32]:
-    # a copy: a view would forbid the array to grow while it lives
-    return np.array(postings.rows if postings else (), dtype=np.int32)
+            if postings is not None:
+                yield _Term(idf(self._alive_rows, postings.alive), postings)
