@@ -336,6 +336,9 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the files. The store can't be used afterwards; closing twice is harmless."""
+        if os.getpid() != self._process:
+            # closing an inherited connection would break the parent's locks
+            return
         with self._lock, explained(self.location):
             self._states.close()
             if self._open is not None:

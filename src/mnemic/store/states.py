@@ -1,10 +1,12 @@
 """Cache of token-level states: recomputable, bounded, in a file of its own that may be deleted at any time."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .connection import connect
+from .schema import version_of
 
 STATES_BYTES = 256 * 2**20
 """Default bound of the cached blobs together."""
@@ -43,26 +45,23 @@ class StateCache:
 
     def get(self, payloads: Mapping[str, int], host: str) -> dict[str, bytes]:
         """Return the blobs of the items that have one for their present payload. `payloads` maps item id to payload number."""
-        try:
+        found: dict[str, bytes] = {}
+        with self._tolerant():
             db = self._database()
-            found = {}
             for item, payload in payloads.items():
                 row = db.execute(
                     "SELECT data FROM states WHERE item = ? AND host = ? AND payload = ?", (item, host, payload)
                 ).fetchone()
                 if row:
                     found[item] = row[0]
-            return found
-        except (sqlite3.Error, OSError):
-            self._reset()
-            return {}
+        return found
 
     def put(self, states: Mapping[str, bytes], payloads: Mapping[str, int], host: str) -> None:
         """Cache blobs, dropping the least recently written beyond the bound. A blob larger than the bound isn't kept."""
         rows = [(i, host, payloads[i], data) for i, data in states.items() if i in payloads and len(data) <= self._max_bytes]
         if not rows:
             return
-        try:
+        with self._tolerant():
             db = self._database()
             try:
                 db.execute("BEGIN IMMEDIATE")
@@ -73,17 +72,12 @@ class StateCache:
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-        except (sqlite3.Error, OSError):
-            self._reset()
 
-    def drop(self, items: list[str]) -> None:
+    def drop(self, items: Sequence[str]) -> None:
         """Remove everything that is cached of some items."""
-        if self._open is None and (self._path is None or not self._path.exists()):
-            return
-        try:
-            self._database().executemany("DELETE FROM states WHERE item = ?", [(item,) for item in items])
-        except (sqlite3.Error, OSError):
-            self._reset()
+        if items and (self._open is not None or (self._path is not None and self._path.exists())):
+            with self._tolerant():
+                self._database().executemany("DELETE FROM states WHERE item = ?", [(item,) for item in items])
 
     def close(self) -> None:
         """Close the file."""
@@ -93,28 +87,46 @@ class StateCache:
 
     def _evict(self, db: sqlite3.Connection) -> None:
         excess: int = db.execute("SELECT bytes FROM total").fetchone()[0] - self._max_bytes
-        for written, size in (
-            db.execute("SELECT written, length(data) FROM states ORDER BY written").fetchall() if excess > 0 else ()
-        ):
+        last = 0
+        for written, size in db.execute("SELECT written, length(data) FROM states ORDER BY written"):
             if excess <= 0:
                 break
-            db.execute("DELETE FROM states WHERE written = ?", (written,))
-            excess -= size
+            last, excess = written, excess - size
+        db.execute("DELETE FROM states WHERE written <= ?", (last,))
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError:
+            # busy, full or not writable: perhaps better next time
+            self.close()
+        except (sqlite3.DatabaseError, OSError):
+            self._discard()
 
     def _database(self) -> sqlite3.Connection:
         if self._open is None:
-            if self._path is not None:
-                self._path.touch(mode=0o600)
-            db = connect(":memory:" if self._path is None else str(self._path))
-            self._open = db
-            db.execute("PRAGMA recursive_triggers = ON")
-            if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                db.execute("PRAGMA page_size = 32768")
-                db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = OFF")
+            self._open = self._connected()
+            if version_of(self._open) not in (0, _VERSION):
+                self._discard()
+                self._open = self._connected()
+            if version_of(self._open) == 0:
+                self._open.execute("PRAGMA page_size = 32768")
+                self._open.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+            self._open.execute("PRAGMA journal_mode = WAL")
+            self._open.execute("PRAGMA synchronous = OFF")
         return self._open
 
-    def _reset(self) -> None:
-        # a damaged or foreign file is thrown away; a busy or full one is left for the next time
+    def _connected(self) -> sqlite3.Connection:
+        if self._path is None:
+            return connect(":memory:")
+        self._path.touch(mode=0o600)
+        return connect(str(self._path))
+
+    def _discard(self) -> None:
+        """Throw a damaged or foreign file away."""
         self.close()
+        if self._path is not None:
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(OSError):
+                    self._path.with_name(f"{self._path.name}{suffix}").unlink()

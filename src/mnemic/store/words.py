@@ -136,7 +136,7 @@ class WordIndex:
     def top(self, words: Iterable[str], k: int, alive: Mask) -> tuple[Rows, FloatArray64]:
         """Return a set of living rows that holds the k best by BM25 (ties included), and their scores above 0, in no order.
 
-        Rarer words first. Once the words that are left can't lift a row that has none of the earlier words among the k best (a word
+        Rarer words first. Once the words that are left can't lift a row that has none of the earlier ones among the k best (a word
         adds less than idf * (k1 + 1)), they are only looked up for the rows still in the race: the answer is the same, and words
         that are everywhere cost nothing.
         """
@@ -162,7 +162,7 @@ class WordIndex:
         return racing, scores[racing]
 
     def _terms(self, words: Iterable[str]) -> Iterator[_Term]:
-        for word in dict.fromkeys(part for word in words for part in words_of(word)):
+        for word in dict.fromkeys(part for given in words for part in words_of(given)):
             postings = self._postings.get(word)
             if postings is not None:
                 yield _Term(idf(self._alive_rows, postings.alive), postings)
