@@ -26,15 +26,20 @@ ALLOWED = {
     "memories": PLAIN | {"ops", "store", "registry"},
     "ops": set(),
     "store": PLAIN,
-    "inputs": PLAIN,
+    "inputs": PLAIN | {"store"},
     "registry": PLAIN | {"memories"},
     "types": set(),
     "errors": set(),
 }
 """Room -> rooms it may import; its own is always allowed. `__init__` stands for `from .. import __version__`."""
 
-NARROW = {("hosts", "memories"): "memories.base", ("memories", "store"): "store.base", ("registry", "memories"): "memories.base"}
-"""Of these rooms only the protocol may be imported."""
+NARROW = {
+    ("hosts", "memories"): "memories.base",
+    ("memories", "store"): "store.base",
+    ("registry", "memories"): "memories.base",
+    ("inputs", "store"): "store.checks",
+}
+"""Of these rooms only one module, the protocol or the rules, may be imported."""
 
 FORBIDDEN_OUTSIDE = {
     "memories": {"transformers", "sqlite3"},
@@ -145,7 +150,7 @@ def test_import_mnemic_is_light() -> None:
 
 
 def test_the_command_line_starts_without_a_model() -> None:
-    assert loaded_by("import mnemic.cli") & {"torch", "transformers", "sentence_transformers", "sqlite3"} == set()
+    assert loaded_by("import mnemic.cli") & {"torch", "transformers", "sentence_transformers"} == set()
 
 
 def test_listing_loads_no_model() -> None:

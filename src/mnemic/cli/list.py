@@ -1,0 +1,38 @@
+"""`mnemic list`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from ..types import Item
+from . import options, output, session
+
+
+def list_items(
+    category: Annotated[str | None, typer.Option("--category", "-c", metavar="NAME", help="Only this category.")] = None,
+    status: Annotated[
+        Literal["active", "superseded", "forgotten", "all"],
+        typer.Option("--status", metavar="active|superseded|forgotten|all", help="Which items to show."),
+    ] = "active",
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="How many at most.", show_default="all")
+    ] = None,
+    store: options.Store = options.DEFAULT_STORE,
+    scope: options.Scope = "default",
+    as_json: options.Json = False,
+) -> None:
+    """List what is remembered, oldest first. Loads no model."""
+    with session.open_records(store) as records:
+        items = records.items(scope, status=None if status == "all" else status, category=category, limit=limit)
+    if as_json:
+        output.emit_json(items)
+        return
+    if not items:
+        output.note(f"Nothing to list in scope {scope!r}.")
+        return
+    output.table(("id", "category", "status", "learned", "text"), [_row(item) for item in items])
+    output.note(f"{len(items)} item{'s' if len(items) != 1 else ''}")
+
+
+def _row(item: Item) -> tuple[str, ...]:
+    return item.id, item.category or "-", item.status, output.when(item.created), item.text

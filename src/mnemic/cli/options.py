@@ -1,0 +1,32 @@
+"""Options that several subcommands share."""
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_STORE = "~/.local/share/mnemic/default"
+
+Store = Annotated[
+    str,
+    typer.Option("--store", "-s", envvar="MNEMIC_STORE", metavar="FOLDER", help='Folder of the store; ":memory:" keeps nothing.'),
+]
+Scope = Annotated[
+    str,
+    typer.Option("--scope", envvar="MNEMIC_SCOPE", metavar="NAME", help="Whose memory this is. Scopes never see each other."),
+]
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", envvar="MNEMIC_MODEL", metavar="NAME", help='"smollm2", a local folder or a hub id.'),
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        envvar="MNEMIC_ENCODER",
+        metavar="NAME",
+        help='"minilm", a sentence-transformers model, or "host" for the model\'s own states.',
+        show_default="minilm if installed, else host",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output and nothing else there.")]
+K = Annotated[int, typer.Option("-k", min=1, max=1000, metavar="N", help="How many items at most.")]

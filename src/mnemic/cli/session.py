@@ -1,0 +1,48 @@
+"""How commands get at a memory: with the language model, or light, with the store alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import NotFound, rule_got_do
+from . import output
+
+if TYPE_CHECKING:
+    from ..assistant import MemoryLM
+    from ..store.base import Store
+
+
+@contextmanager
+def open_memory(model: str, store: str, encoder: str | None, scope: str) -> Iterator["MemoryLM"]:
+    """Load the model and open the store, and close both."""
+    with output.waiting(f"Loading {model} ..."):
+        from ..assistant import load
+
+        memory = load(model=model, store=store, encoder=encoder, scope=scope)
+    with memory:
+        yield memory
+
+
+@contextmanager
+def open_records(store: str) -> Iterator["Store"]:
+    """Open the store without a language model. A folder that isn't there is an error and isn't made.
+
+    Raises:
+        NotFound: if there is no store at that place.
+    """
+    from ..store import open_store
+
+    if "://" not in store and store != ":memory:" and not Path(store).expanduser().is_dir():
+        raise NotFound(
+            rule_got_do(
+                "There has to be a store to look into.",
+                f"no folder at {store}",
+                "Teach something first (mnemic learn), or name another folder with --store or MNEMIC_STORE.",
+            )
+        )
+    records = open_store(store)
+    try:
+        yield records
+    finally:
+        records.close()

