@@ -11,7 +11,18 @@ import pytest
 SRC = Path(__file__).parent.parent / "src" / "mnemic"
 
 PLAIN = {"types", "errors"}
-BELOW_ASSISTANT = PLAIN | {"encoders", "models", "hosts", "checkpoint", "memories", "ops", "store", "registry", "inputs"}
+BELOW_ASSISTANT = PLAIN | {
+    "encoders",
+    "models",
+    "host_texts",
+    "hosts",
+    "checkpoint",
+    "memories",
+    "ops",
+    "store",
+    "registry",
+    "inputs",
+}
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
@@ -21,6 +32,7 @@ ALLOWED = {
     "assistant": BELOW_ASSISTANT,
     "encoders": PLAIN | {"hosts"},
     "models": PLAIN,
+    "host_texts": PLAIN | {"hosts"},
     "checkpoint": PLAIN | {"__init__", "hosts", "memories", "registry"},
     "hosts": PLAIN | {"__init__", "memories", "registry", "checkpoint"},
     "memories": PLAIN | {"ops", "store", "registry"},
