@@ -36,7 +36,7 @@ ALLOWED = {
     "checkpoint": PLAIN | {"__init__", "hosts", "memories", "registry"},
     "hosts": PLAIN | {"__init__", "memories", "registry", "checkpoint"},
     "memories": PLAIN | {"ops", "store", "registry"},
-    "ops": set(),
+    "ops": {"errors"},
     "store": PLAIN,
     "inputs": PLAIN | {"store"},
     "registry": PLAIN | {"memories"},
