@@ -69,9 +69,13 @@ def connect(path: str) -> sqlite3.Connection:
     """Connect to a database file that exists, or to ":memory:", with the settings every connection of ours has."""
     target = path if path == ":memory:" else f"{Path(path).absolute().as_uri()}?mode=rw"
     db = sqlite3.connect(target, uri=path != ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA foreign_keys = ON")
-    # freed pages are overwritten: what is removed doesn't linger in the file
-    db.execute("PRAGMA secure_delete = ON")
+    try:
+        db.execute("PRAGMA foreign_keys = ON")
+        # freed pages are overwritten: what is removed doesn't linger in the file
+        db.execute("PRAGMA secure_delete = ON")
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 

@@ -136,7 +136,7 @@ class WordIndex:
     def top(self, words: Iterable[str], k: int, alive: Mask) -> tuple[Rows, FloatArray64]:
         """Return a set of living rows that holds the k best by BM25 (ties included), and their scores above 0, in no order.
 
-        Rarer words first. Once the words that are left can't lift a row that has none of the earlier ones among the k best (a word
+        Rarer words first. Once the words left can't lift a row that has none of the earlier ones among the k best (a word
         adds less than idf * (k1 + 1)), they are only looked up for the rows still in the race: the answer is the same, and words
         that are everywhere cost nothing.
         """

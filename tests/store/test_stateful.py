@@ -1,0 +1,174 @@
+"""Random lives of a store: the embedded one and the reference agree after every step."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mnemic.errors import MnemicError
+from mnemic.store import Scored, SqliteStore, open_store
+from mnemic.types import Event, Item
+from store.reference import ReferenceStore
+from store.samples import DIM, ENCODER, direction, new_item
+
+SCOPES = st.sampled_from(["home", "work"])
+WORDS = ["the", "dog", "cat", "Ärger", "name", "ice-cream", "東京都"]
+TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
+SEEDS = st.integers(0, 5)
+CATEGORIES = st.sampled_from([None, "a", "b"])
+PLACES = st.integers(0, 30)
+
+
+class Lives(RuleBasedStateMachine):
+    """One embedded store in a folder, seen through two connections as by two processes, beside a dict."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.reference = ReferenceStore()
+        self.reference.open_for(ENCODER, DIM)
+        self.stores = [self.opened(), self.opened()]
+        self.ids: list[tuple[str, str]] = []
+        """(id in the embedded store, id in the reference) of every item ever made."""
+
+    def teardown(self) -> None:
+        for store in self.stores:
+            assert store.check() == []
+            store.close()
+        self.folder.cleanup()
+
+    def opened(self) -> SqliteStore:
+        store = open_store(Path(self.folder.name) / "s")
+        store.open_for(ENCODER, DIM)
+        return store
+
+    def pair(self, place: int) -> tuple[str, str]:
+        return self.ids[place % len(self.ids)] if self.ids else ("nobody", "nobody")
+
+    @rule(n=st.integers(1, 3), text=TEXTS, seed=SEEDS, scope=SCOPES, category=CATEGORIES, side=st.integers(0, 1))
+    def insert(self, n: int, text: str, seed: int, scope: str, category: str | None, side: int) -> None:
+        items = [new_item(f"{text} {i}", seed=seed + i, scope=scope, category=category) for i in range(n)]
+        made, expected = self.stores[side].insert(items), self.reference.insert(items)
+        self.ids += [(m.id, e.id) for m, e in zip(made, expected, strict=True)]
+
+    @rule(place=PLACES, text=TEXTS, seed=SEEDS, scope=SCOPES, side=st.integers(0, 1))
+    def supersede(self, place: int, text: str, seed: int, scope: str, side: int) -> None:
+        new = new_item(text, seed=seed, scope=scope, reason="contradicts")
+        mine, theirs = self.pair(place)
+        if self.same_error(
+            lambda: self.reference.insert([replace(new, supersedes=theirs)]),
+            lambda: self.stores[side].insert([replace(new, supersedes=mine)]),
+        ):
+            self.ids.append((self.stores[side].items(None)[-1].id, self.reference.items(None)[-1].id))
+
+    @rule(place=PLACES, text=TEXTS, seed=SEEDS, scope=SCOPES, category=CATEGORIES, side=st.integers(0, 1))
+    def update(self, place: int, text: str, seed: int, scope: str, category: str | None, side: int) -> None:
+        change = {"text": text, "key": direction(seed), "reason": "better", "category": category}
+        mine, theirs = self.pair(place)
+        self.same_error(
+            lambda: self.reference.update(theirs, scope, **change), lambda: self.stores[side].update(mine, scope, **change)
+        )
+
+    @rule(place=PLACES, scope=SCOPES, side=st.integers(0, 1))
+    def forget(self, place: int, scope: str, side: int) -> None:
+        mine, theirs = self.pair(place)
+        self.same_error(
+            lambda: self.reference.forget(theirs, scope, "asked"), lambda: self.stores[side].forget(mine, scope, "asked")
+        )
+
+    @rule(place=PLACES, scope=SCOPES, side=st.integers(0, 1))
+    def touch(self, place: int, scope: str, side: int) -> None:
+        mine, theirs = self.pair(place)
+        self.same_error(lambda: self.reference.touch([theirs], scope), lambda: self.stores[side].touch([mine], scope))
+
+    @rule(place=PLACES, data=st.binary(min_size=1, max_size=4), side=st.integers(0, 1))
+    def cache(self, place: int, data: bytes, side: int) -> None:
+        mine, theirs = self.pair(place)
+        self.reference.put_states({theirs: data}, "host")
+        self.stores[side].put_states({mine: data}, "host")
+
+    @rule(side=st.integers(0, 1))
+    def reopen(self, side: int) -> None:
+        self.stores[side].close()
+        self.stores[side] = self.opened()
+
+    @rule(seed=SEEDS, k=st.integers(1, 6), scope=SCOPES, category=CATEGORIES, side=st.integers(0, 1))
+    def search(self, seed: int, k: int, scope: str, category: str | None, side: int) -> None:
+        found = self.stores[side].search(direction(seed), k, scope, category=category)
+        # fp32 dot products of unit vectors, summed in either order
+        self.same_ranking(found, self.reference.search(direction(seed), k, scope, category=category), DIM * 2**-23)
+
+    @rule(
+        words=st.lists(st.sampled_from([*WORDS, "unheard"]), max_size=4),
+        k=st.integers(1, 6),
+        scope=SCOPES,
+        side=st.integers(0, 1),
+    )
+    def search_words(self, words: list[str], k: int, scope: str, side: int) -> None:
+        store = self.stores[side]
+        # at most seven fp64 terms below 10 each, summed in either order
+        self.same_ranking(store.search_words(words, k, scope), self.reference.search_words(words, k, scope), 1e-12)
+        assert store.word_counts(words, scope) == self.reference.word_counts(words, scope)
+
+    @invariant()
+    def agree(self) -> None:
+        if not hasattr(self, "ids"):
+            return
+        names = dict(self.ids)
+        for store in self.stores:
+            assert store.count() == self.reference.count()
+            assert store.scopes() == self.reference.scopes()
+            assert store.revision == self.reference.revision
+            assert [plain(i, names) for i in store.items(None, status=None)] == [
+                plain(i) for i in self.reference.items(None, status=None)
+            ]
+            assert [told(e, names) for e in store.journal()] == [told(e) for e in self.reference.journal()]
+            mine = store.get_states(list(names), "host")
+            assert {names[i]: data for i, data in mine.items()} == self.reference.get_states(list(names.values()), "host")
+        for item in self.reference.items(None, status=None)[-2:]:
+            mine = next(m for m, theirs in self.ids if theirs == item.id)
+            told_history = [(told(e, names), e.text) for e in self.stores[0].history(mine, item.scope)]
+            assert told_history == [(told(e), e.text) for e in self.reference.history(item.id, item.scope)]
+
+    def same_error(self, expected: object, got: object) -> bool:
+        """Do both and return True when both succeed; fail unless both fail in the same way."""
+        try:
+            expected()
+        except MnemicError as error:
+            with pytest.raises(type(error)):
+                got()
+            return False
+        got()
+        return True
+
+    def same_ranking(self, found: list[Scored], expected: list[Scored], tolerance: float) -> None:
+        names = dict(self.ids)
+        assert [s.score for s in found] == pytest.approx([s.score for s in expected], abs=tolerance)
+        for mine, theirs in zip(found, expected, strict=True):
+            near = [s for s in expected if abs(s.score - theirs.score) <= tolerance]
+            # among scores that rounding can't tell apart, any order; the last ones may also have equals beyond the cut
+            assert names[mine.id] in {s.id for s in near} or theirs.score - expected[-1].score <= tolerance
+
+
+def plain(item: Item, names: dict[str, str] | None = None) -> Item:
+    """Return an item without clock times and with the reference's ids."""
+    named = {
+        field: (names or {}).get(value, value)
+        for field in ("id", "supersedes", "superseded_by")
+        if (value := getattr(item, field))
+    }
+    return replace(item, created=0.0, last_used=None if item.last_used is None else 1.0, **named)
+
+
+def told(event: Event, names: dict[str, str] | None = None) -> tuple[int, str, str, str]:
+    return event.seq, event.kind, (names or {}).get(event.item_id, event.item_id), event.reason
+
+
+Lives.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+TestLives = Lives.TestCase
