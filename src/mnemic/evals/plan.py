@@ -1,0 +1,209 @@
+"""What `mnemic bench edits` is going to do: its settings, its data, its probes."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ..errors import ConfigError, rule_got_do
+from . import datasets, generator
+from .columns import Column, Probe, columns_of, probes_of
+from .environment import Environment
+from .records import EditRecord
+from .relations import Split
+
+ARMS = ("base", "oracle", "rag", "rule")
+HELD_OUT = " (held out)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditsConfig:
+    """What `mnemic bench edits` measures."""
+
+    data: Path | None = None
+    """A file of edits; without one, invented facts are generated."""
+    n: int = 1000
+    """How many records are taught."""
+    start: int = 0
+    """The first record that is taught."""
+    model: str = "smollm2"
+    """The language model."""
+    encoder: str | None = None
+    """The text encoder; None for the default one."""
+    readers: tuple[str, ...] = ("pointer",)
+    """Readers of the memory, each an arm of its own."""
+    arms: tuple[str, ...] = ARMS
+    """Which of the arms base, oracle, rag and rule stand beside; base is always there."""
+    max_new_tokens: int | None = None
+    """Tokens of each answer; None for 8, or as many as the longest target has, if that is more."""
+    batch_size: int = 16
+    """Questions per batch."""
+    probes: int = 1
+    """At most so many probes of a record per column."""
+    forced: bool = True
+    """Measure teacher forcing too."""
+    force: bool = False
+    """Store every fact, also one that the model seems to know."""
+    held_out: int = 0
+    """Calibrate the gate without so many relations and measure on those alone."""
+    calibrate_from: int = 1000
+    """The first record used for calibration, when relations are held out."""
+    calibrate_n: int = 1000
+    """At most so many records are used for calibration."""
+    seed: int = 0
+    """Seed of generated facts, of the choice of held-out relations, and of the bootstrap."""
+    split: Split = "test"
+    """Wordings of generated facts."""
+    log: Path | None = None
+    """Per-question JSON lines; an interrupted run continues from it."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the data."""
+        for name in ("n", "batch_size", "probes", "calibrate_n"):
+            if getattr(self, name) < 1:
+                raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
+        if min(self.start, self.held_out, self.calibrate_from) < 0:
+            raise ConfigError(
+                rule_got_do(
+                    "start, held_out and calibrate_from aren't negative.",
+                    (self.start, self.held_out, self.calibrate_from),
+                    "Choose 0 or more.",
+                )
+            )
+        unknown = sorted(set(self.arms) - set(ARMS))
+        if unknown or not self.readers:
+            raise ConfigError(
+                rule_got_do(
+                    f"Arms are some of {', '.join(ARMS)}, beside at least one reader.",
+                    f"arms {list(self.arms)}, readers {list(self.readers)}",
+                    "Correct the names.",
+                )
+            )
+        if self.held_out and self.data is not None and self.calibrate_from < self.start + self.n:
+            raise ConfigError(
+                rule_got_do(
+                    "Records for calibration come after those that are measured.",
+                    f"measured up to {self.start + self.n}, calibrated from {self.calibrate_from}",
+                    "Raise calibrate_from or lower n.",
+                )
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is known before a model is loaded."""
+
+    config: EditsConfig
+    data: dict[str, Any]
+    """Name, shape and digest of the data, as published."""
+    taught: tuple[EditRecord, ...]
+    held: tuple[str, ...]
+    """Relations that the gate was calibrated without; only they are asked about."""
+    calibration: tuple[EditRecord, ...]
+    columns: tuple[Column, ...]
+    probes: dict[str, list[Probe]]
+
+    def arm_names(self) -> list[str]:
+        """Arms in the order they run: the base first, since others compare with it; recalibrated ones last."""
+        beside = [name for name in ARMS if name == "base" or name in self.config.arms]
+        return [*beside, *self.config.readers, *(f"{r}{HELD_OUT}" for r in self.config.readers if self.held)]
+
+    def batches(self, column: Column) -> list[list[Probe]]:
+        """Return a column's probes in the batches that every arm sees."""
+        size = self.config.batch_size
+        probes = self.probes[column.name]
+        return [probes[i : i + size] for i in range(0, len(probes), size)]
+
+
+def make_plan(config: EditsConfig) -> Plan:
+    """Read or generate the data and lay out what is asked.
+
+    Raises:
+        ConfigError: if the data has fewer records, or too few relations, than the settings ask for.
+        InputError: if the file can't be used.
+    """
+    if config.data is None:
+        records = generator.generate(config.start + config.n, config.seed, config.split, probes=max(2, config.probes))
+        # calibration never sees a sentence of the measured split
+        other: Split = "dev" if config.split == "test" else "test"
+        spare = generator.generate(config.calibrate_n, config.seed + 1, other) if config.held_out else []
+        name, data = "invented facts", {"shape": "generated", "seed": config.seed, "split": config.split}
+    else:
+        loaded = datasets.load(config.data)
+        records = list(loaded.records)
+        spare = records[config.calibrate_from :]
+        name, data = config.data.name, {"shape": loaded.shape, "sha256": loaded.sha256}
+    taught = tuple(records[config.start : config.start + config.n])
+    if len(taught) < config.n:
+        raise ConfigError(
+            rule_got_do(
+                f"The data must hold start + n records ({config.start + config.n}).",
+                f"{len(records)} in {name}",
+                "Lower n or start.",
+            )
+        )
+    held = _held_out(taught, spare, config)
+    calibration = tuple([r for r in spare if r.relation not in held][: config.calibrate_n]) if held else ()
+    columns = columns_of(taught, forced=config.forced)
+    asked = {number for number, record in enumerate(taught) if not held or record.relation in held}
+    return Plan(
+        config=config,
+        data={"name": name, **data, "records": len(taught), "held_out": list(held)},
+        taught=taught,
+        held=held,
+        calibration=calibration,
+        columns=columns,
+        probes={c.name: [p for p in probes_of(c, taught, config.probes) if p.record in asked] for c in columns},
+    )
+
+
+def _held_out(taught: Sequence[EditRecord], spare: Sequence[EditRecord], config: EditsConfig) -> tuple[str, ...]:
+    if not config.held_out:
+        return ()
+    known = sorted({r.relation for r in taught if r.relation is not None})
+    if len(known) <= config.held_out or not any(r.relation is not None for r in spare):
+        raise ConfigError(
+            rule_got_do(
+                "To hold relations out there must be more relations than that, and records to calibrate on.",
+                f"{len(known)} relations among those taught, {len(spare)} records to calibrate on",
+                "Use data with a `relation` per record (probes, rome, generated) and enough of them.",
+            )
+        )
+    return tuple(sorted(Random(f"mnemic-held-out:{config.seed}").sample(known, config.held_out)))
+
+
+def public(config: EditsConfig) -> dict[str, Any]:
+    """Return the settings as they are published: file names without their folders."""
+    values = asdict(config)
+    values.pop("log")
+    values["data"] = config.data.name if config.data else None
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def settings(plan: Plan, environment: Environment) -> dict[str, Any]:
+    """Return everything that decides the answers: a log is continued only where all of it is the same."""
+    return {
+        **public(plan.config),
+        "dataset": plan.data,
+        "mnemic": environment.mnemic,
+        "revision": environment.revision,
+        "packages": environment.packages,
+        "device": environment.device,
+    }
+
+
+def command(config: EditsConfig) -> str:
+    """Return the command line that makes this result, with settings at their defaults left out."""
+    default = EditsConfig()
+    parts = ["mnemic bench edits"]
+    for name, value in public(config).items():
+        if value == public(default)[name]:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        parts += (
+            [flag if value else f"--no-{flag[2:]}"]
+            if isinstance(value, bool)
+            else [f"{flag} {v}" for v in (value if isinstance(value, list) else [value])]
+        )
+    return " ".join(parts)

@@ -1,0 +1,170 @@
+"""Teaches the facts and asks every arm, batch by batch, into the log."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..types import Learned
+from . import scoring
+from .arms import Answer, Arm, Cache, ModelArm, RuleArm, dense_facts
+from .calibration import calibrate
+from .columns import Column, Probe, judge
+from .log import Key, Log
+from .plan import HELD_OUT, Plan
+from .progress import Progress
+from .protocol import BenchLM
+
+_AT_LEAST_TOKENS = 8
+_TEACH_AT_ONCE = 32
+_FROM_PROMPT = ("oracle", "rag")
+
+
+class Runner:
+    """One run over one loaded model."""
+
+    def __init__(self, plan: Plan, log: Log, lm: BenchLM, progress: bool) -> None:
+        """Set up a run that writes to `log`."""
+        self._plan = plan
+        self._log = log
+        self._lm = lm
+        self._progress = progress
+
+    @staticmethod
+    def missing(plan: Plan, log: Log) -> bool:
+        """Return whether anything is left to be measured."""
+        asked = (_key(arm, c, p) for arm in plan.arm_names() for c in plan.columns for p in plan.probes[c.name])
+        return not {"writes", "max_new_tokens"} <= set(log.facts) or any(key not in log.answers for key in asked)
+
+    def run(self) -> None:
+        """Teach everything, then ask what isn't answered yet."""
+        if "max_new_tokens" not in self._log.facts:
+            self._log.note("max_new_tokens", self._tokens_needed())
+        total = len(self._plan.taught) + len(self._plan.arm_names()) * sum(map(len, self._plan.probes.values()))
+        with Progress("facts and answers", total, shown=self._progress) as bar:
+            self._teach(bar)
+            cache = self._cached_answers()
+            recalibrated = False
+            for name in self._plan.arm_names():
+                if name.endswith(HELD_OUT) and not recalibrated:
+                    bar.say("calibrating without the held-out relations")
+                    self._log.note("calibration", calibrate(self._lm, self._plan.calibration))
+                    recalibrated = True
+                self._ask(name, self._arm(name, cache), bar)
+
+    def _tokens_needed(self) -> int:
+        if self._plan.config.max_new_tokens is not None:
+            return self._plan.config.max_new_tokens
+        targets = [f" {record.target}" for record in self._plan.taught]
+        lengths = map(len, self._lm.tokenizer(targets, add_special_tokens=False)["input_ids"])
+        return max(_AT_LEAST_TOKENS, *lengths)
+
+    def _teach(self, bar: Progress) -> None:
+        facts = [record.fact for record in self._plan.taught]
+        learned: list[Learned] = []
+        for start in range(0, len(facts), _TEACH_AT_ONCE):
+            part = facts[start : start + _TEACH_AT_ONCE]
+            bar.say("teaching")
+            learned += self._lm.learn(part, force=self._plan.config.force)
+            bar.advance(len(part))
+        if "writes" not in self._log.facts:
+            self._log.note("writes", write_summary(learned))
+
+    def _cached_answers(self) -> Cache:
+        """Return what a continued run already knows of prompts that carry a fact."""
+        modes = {c.name: c.mode for c in self._plan.columns}
+        cache: Cache = {}
+        for (arm, column, record, _), line in self._log.answers.items():
+            if arm in _FROM_PROMPT:
+                target = self._plan.taught[record].target if modes[column] == "score" else ""
+                cache[modes[column], line["input"], target] = _answer(line)
+        return cache
+
+    def _arm(self, name: str, cache: Cache) -> Arm:
+        plan = self._plan
+        options = {"max_new_tokens": self._log.facts["max_new_tokens"]}
+        if name == "rule":
+            return RuleArm(plan.taught, lambda column, probe: _answer(self._log.answers[_key("base", column, probe)]))
+        if name == "oracle":
+            return ModelArm(
+                self._lm,
+                plan.taught,
+                options,
+                batch_size=plan.config.batch_size,
+                fact_for=lambda probe: plan.taught[probe.record].fact,
+                cache=cache,
+            )
+        if name == "rag":
+            texts = [probe.text for probes in plan.probes.values() for probe in probes]
+            found = dense_facts(self._lm, [record.fact for record in plan.taught], texts)
+            return ModelArm(
+                self._lm,
+                plan.taught,
+                options,
+                batch_size=plan.config.batch_size,
+                fact_for=lambda probe: found[probe.text],
+                cache=cache,
+            )
+        reader = None if name == "base" else name.removesuffix(HELD_OUT)
+        return ModelArm(self._lm, plan.taught, options, batch_size=plan.config.batch_size, reader=reader)
+
+    def _ask(self, name: str, arm: Arm, bar: Progress) -> None:
+        for column in self._plan.columns:
+            for batch in self._plan.batches(column):
+                bar.say(f"{name}: {column.title}")
+                if any(_key(name, column, probe) not in self._log.answers for probe in batch):
+                    # a batch is asked whole, also where a kill left a part of it: identity is judged per batch
+                    answers = arm.answer(column, batch)
+                    self._log.append(self._line(name, column, p, a) for p, a in zip(batch, answers, strict=True))
+                bar.advance(len(batch))
+
+    def _line(self, name: str, column: Column, probe: Probe, answer: Answer) -> dict[str, Any]:
+        record = self._plan.taught[probe.record]
+        if column.want == "same":
+            base = answer if name == "base" else _answer(self._log.answers[_key("base", column, probe)])
+            right = (answer.ids, answer.output) == (base.ids, base.output)
+        elif column.want == "forced":
+            right = answer.forced is True
+        else:
+            right = judge(column, record, answer.output)
+        own = scoring.normalise(record.fact)
+        return {
+            "arm": name,
+            "column": column.name,
+            "record": probe.record,
+            "probe": probe.probe,
+            "id": record.id,
+            "relation": record.relation,
+            "text": probe.text,
+            "input": answer.given,
+            "target": record.target,
+            "output": answer.output,
+            "ids": list(answer.ids),
+            "forced": answer.forced,
+            "ok": right,
+            "exact": scoring.exact_normalised(answer.output, (record.target, *record.aliases)),
+            "spoke": [{**memory, "own": scoring.normalise(memory["text"]) == own} for memory in answer.spoke],
+        }
+
+
+def _key(arm: str, column: Column, probe: Probe) -> Key:
+    return arm, column.name, probe.record, probe.probe
+
+
+def _answer(line: dict[str, Any]) -> Answer:
+    return Answer(
+        given=line["input"], output=line["output"], ids=tuple(line["ids"]), forced=line["forced"], spoke=tuple(line["spoke"])
+    )
+
+
+def write_summary(learned: Sequence[Learned]) -> dict[str, Any]:
+    """Return how many texts were added, updated, superseded and skipped, and the milliseconds that one took."""
+    ms = [one.ms for one in learned]
+    return {
+        "n": len(ms),
+        "actions": dict(sorted(Counter(one.action for one in learned).items())),
+        "ms_mean": float(np.mean(ms)),
+        "ms_median": float(np.median(ms)),
+        "ms_p95": float(np.percentile(ms, 95)),
+    }
