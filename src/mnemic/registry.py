@@ -5,7 +5,6 @@ import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
 
-from . import memories
 from .errors import ConfigError, rule_got_do
 from .memories.base import Memory
 
@@ -61,6 +60,7 @@ def classes() -> Iterator[tuple[str, type[Memory]]]:
 
 def _load() -> None:
     """Import every method's folder: it registers itself."""
-    for module in pkgutil.iter_modules(memories.__path__):
+    methods = import_module(f"{__package__}.memories")
+    for module in pkgutil.iter_modules(methods.__path__):
         if module.ispkg:
-            import_module(f"{memories.__name__}.{module.name}")
+            import_module(f"{methods.__name__}.{module.name}")

@@ -1,14 +1,14 @@
 """The hooks that call memories inside a host's own forward.
 
-Native PyTorch hooks, prepended, so that whoever captures outputs sees what the model used. Cache, mask and token ids are read once
-per forward, where they enter the decoder, and handed down in a `Frame` (blocks see the cache under other names, or positionally).
+Native PyTorch hooks, prepended, so that whoever captures outputs sees what the model used. Cache, mask and token ids are read
+once per forward, where they enter the decoder, and handed down in a `Frame`: blocks see the cache under other names, or by place.
 """
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -38,9 +38,11 @@ class Frame:
     track: Track | None = None
     """None while no memory takes part."""
     token_ids: Tensor | None = None
-    mask: Tensor = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.bool))
+    mask: Tensor | None = None
     entry: Forward | None = None
     calls_left: int = 0
+    sits_out: bool = False
+    """Nobody takes part in sequences that begin here, in a cache that the decoder makes itself."""
 
 
 _frame: ContextVar[Frame | None] = ContextVar("mnemic_frame", default=None)
@@ -172,26 +174,36 @@ class Engine:
             _frame.set(frame)
         inputs = self._read(args, kwargs)
         taking_part = [index for index, memory in enumerate(self.memories) if memory.active()]
-        cache, injected = inputs.cache, None
-        if cache is None and self._caching(inputs):
+        caching = inputs.cache is not None or self._caching(inputs)
+        if inputs.cache is None and not taking_part:
+            frame.sits_out = caching
+            return None
+        cache, changed = inputs.cache, None
+        if cache is None and caching:
             # the decoder would make this very cache below our reach; made here, state survives plain forwards too
-            cache = injected = DynamicCache(config=self._config)
-        if cache is None:
-            track = self._begin(Track(self, self.memories), inputs, taking_part) if taking_part else None
-        else:
+            cache = DynamicCache(config=self._config)
+            changed = _with_argument(self._decoder_arguments, args, kwargs, "past_key_values", cache)
+        track = self._begin(Track(self, self.memories), inputs, taking_part) if cache is None else None
+        if cache is not None:
             track = self._resume(cache, inputs, taking_part)
         if track is not None and track.states:
             self._open(frame, track, inputs, cached=cache is not None)
-        if injected is None:
-            return None
-        return _with_argument(self._decoder_arguments, args, kwargs, "past_key_values", injected)
+        return changed
 
     def _after_decoder(self, module: nn.Module, args: _Args, output: object) -> None:
         frame = self._current()
+        if frame is not None and frame.sits_out:
+            self._sit_out(output)
         if frame is not None and frame.logits_to_keep is None:
             _frame.set(None)
             # by itself, a decoder never reaches the head: a cache that goes through it alone can't be continued with memory
             self._close(frame, failed=output is None or LOGITS in self._sites)
+
+    def _sit_out(self, output: Any) -> None:
+        """Note on the cache that the decoder made itself that no memory took part from its beginning."""
+        cache = getattr(output, "past_key_values", None)
+        if isinstance(cache, Cache) and track_of(cache) is None:
+            put_track(cache, Track(self, self.memories, begun=True))
 
     def _current(self) -> Frame | None:
         frame = _frame.get()
@@ -204,10 +216,9 @@ class Engine:
         if not isinstance(source, Tensor):
             raise HostNotSupported(rule_got_do("A forward is given input_ids or inputs_embeds.", "neither", "Pass one of them."))
         if token_ids is not None:
-            token_ids = token_ids.reshape(-1, token_ids.shape[-1])
-            rows, width = token_ids.shape
-        else:
-            rows, width = source.shape[0], source.shape[1]
+            token_ids = token_ids if token_ids.ndim == 2 else token_ids.reshape(-1, token_ids.shape[-1])
+            source = token_ids
+        rows, width = source.shape[0], source.shape[1]
         cache = _argument(self._decoder_arguments, args, kwargs, "past_key_values")
         if cache is not None and not isinstance(cache, Cache):
             raise HostNotSupported(
@@ -238,7 +249,7 @@ class Engine:
             )
         return False
 
-    def _resume(self, cache: Cache, inputs: _Inputs, taking_part: list[int]) -> Track | None:
+    def _resume(self, cache: Cache, inputs: _Inputs, taking_part: list[int]) -> Track:
         """Return the cache's track, begun if the cache is empty."""
         track = track_of(cache)
         length = int(cache.get_seq_length())
@@ -300,30 +311,27 @@ class Engine:
             )
         frame.track = track
         frame.token_ids = inputs.token_ids
-        frame.mask = real_tokens(inputs.attention_mask, inputs.rows, inputs.width, track.seen, inputs.device)
+        mask = real_tokens(inputs.attention_mask, inputs.rows, inputs.width, track.seen, inputs.device)
         # one token is never cut in half: nothing to keep for a replay
         frame.entry = Forward(inputs.width, dict(track.states), [] if cached and inputs.width > 1 else None)
         frame.calls_left = sum(index in track.states for indices in self._sites.values() for index in indices)
-        self._mark_filler(frame)
+        frame.mask = self._without_filler(track, inputs.token_ids, mask)
 
-    def _mark_filler(self, frame: Frame) -> None:
+    def _without_filler(self, track: Track, tokens: Tensor | None, mask: Tensor) -> Tensor:
         """Take out what `generate` feeds to finished rows: pads with mask 1, after the row's end token.
 
         Rows of one-token steps only (a prompt may hold end tokens, and the pad is often one of them), never a row alone.
         """
-        track, tokens = frame.track, frame.token_ids
-        if track is None or track.seen == 0 or tokens is None or tokens.shape[1] != 1 or tokens.shape[0] == 1:
-            return
         ends, pad = self._end_tokens()
-        if pad is None:
-            return
+        if pad is None or track.seen == 0 or tokens is None or tokens.shape[1] != 1 or tokens.shape[0] == 1:
+            return mask
         token, ended = tokens[:, 0], track.states[HOST]["ended"]
         filler = ended & (token == pad)
-        frame.mask = frame.mask & ~filler[:, None]
         is_end = torch.zeros_like(ended)
         for end in ends:
             is_end |= token == end
         track.states[HOST] = {"ended": filler | is_end}
+        return mask & ~filler[:, None]
 
     def _end_tokens(self) -> tuple[list[int], int | None]:
         """Return the host's end tokens and what `generate` pads finished rows with."""
@@ -361,7 +369,7 @@ class Engine:
     def _at(self, site: Site, x: Tensor, kept: Tensor) -> Tensor:
         """Pass `x` through the memories of a site. `kept` is 1-D."""
         frame = self._current()
-        if frame is None or frame.track is None or frame.entry is None:
+        if frame is None or frame.track is None or frame.entry is None or frame.mask is None:
             return x
         context = StepContext(site=site, token_ids=frame.token_ids, mask=frame.mask, kept=kept)
         states = frame.track.states
@@ -409,17 +417,17 @@ class Engine:
 
     def _at_logits(self, module: nn.Module, args: _Args, logits: Tensor) -> Tensor | None:
         frame = self._current()
-        if frame is None or frame.track is None or frame.logits_to_keep is None:
+        if frame is None or frame.track is None or frame.entry is None or frame.mask is None or frame.logits_to_keep is None:
             return None
         kept = kept_positions(frame.logits_to_keep, frame.mask.shape[1], logits.device)
         if kept.ndim == 1:
             return self._at(LOGITS, logits, kept)
-        return self._by_row(frame, frame.track, logits, kept)
+        # rows that differ can't be replayed together: the middle of this forward can't be returned to
+        frame.entry.calls = None
+        return self._by_row(frame, frame.track, frame.mask, logits, kept)
 
-    def _by_row(self, frame: Frame, track: Track, logits: Tensor, kept: Tensor) -> Tensor:
+    def _by_row(self, frame: Frame, track: Track, mask: Tensor, logits: Tensor, kept: Tensor) -> Tensor:
         """Do the logits site row by row, for forms of `logits_to_keep` that differ between rows."""
-        if frame.entry is not None:
-            frame.entry.calls = None
         boolean = kept.dtype == torch.bool
         positions = [row.nonzero()[:, 0] if boolean else row for row in kept]
         pieces = list(torch.split(logits, [len(row) for row in positions])) if boolean else list(logits.unbind())
@@ -432,7 +440,7 @@ class Engine:
                 context = StepContext(
                     site=LOGITS,
                     token_ids=None if frame.token_ids is None else frame.token_ids[one],
-                    mask=frame.mask[one],
+                    mask=mask[one],
                     kept=where,
                 )
                 state = {name: tensor[one] for name, tensor in track.states[index].items()}

@@ -19,7 +19,7 @@ class Site(NamedTuple):
     """
 
     kind: Literal["input", "block", "top", "logits"]
-    index: int | None = None
+    index: int | None = None  # type: ignore[assignment]  # hides tuple.index, which nobody calls on a site
 
 
 @dataclass(frozen=True, kw_only=True)

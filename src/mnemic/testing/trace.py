@@ -42,6 +42,7 @@ class TraceMemory(Memory):
         self.read = nn.ParameterDict()
         self.write = nn.ParameterDict()
         self._sites: tuple[Site, ...] = ()
+        self._known: tuple[tuple[int, ...], bool] = ((), False)
 
     def bind(self, host: HostSpec) -> None:
         """Allocate `W`, `E` and `U`."""
@@ -52,12 +53,14 @@ class TraceMemory(Memory):
             size = host.vocab_size if site.kind == "logits" else host.hidden_size
             self.read[site.kind] = nn.Parameter(torch.randn(size, _WIDTH, generator=generator))
             self.write[site.kind] = nn.Parameter(torch.zeros(_WIDTH, size))
+        self.active()
 
-    def arm(self, *, seed: int = 1, strength: float = 0.3) -> None:
+    def arm(self, *, seed: int = 1, strength: float = 0.1) -> None:
         """Give `U` random values of that size: the memory is active from the next sequence on."""
         for weight in self.write.values():
             values = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
-            weight.data.copy_(strength * values)
+            with torch.no_grad():
+                weight.copy_(strength * values)
 
     def sites(self) -> tuple[Site, ...]:
         """Return the chosen sites."""
@@ -65,7 +68,11 @@ class TraceMemory(Memory):
 
     def active(self) -> bool:
         """Return whether any `U` isn't zero."""
-        return any(bool(weight.detach().any()) for weight in self.write.values())
+        # looked up again only when a weight was written to: asking must not cost a tensor operation
+        versions = tuple(weight._version for weight in self.write.values())
+        if versions != self._known[0]:
+            self._known = versions, any(bool(weight.detach().any()) for weight in self.write.values())
+        return self._known[1]
 
     def settings(self) -> dict[str, object]:
         """Return the constructor's arguments."""
