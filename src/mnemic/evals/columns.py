@@ -10,7 +10,7 @@ from .records import EditRecord
 Mode = Literal["generate", "ask", "score"]
 """Raw continuation, a question through the chat template, or the target fed token by token (teacher forcing)."""
 Want = Literal["starts", "contains", "answers", "same", "forced"]
-"""Literal target first; literal target anywhere; normalised target or alias first; the base model's tokens; every token on top."""
+"""Literal target first; literal target anywhere; normalised target or alias first; the base model's tokens; all tokens on top."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,207 @@
+"""Tables of results, made from their JSON alone, so that what stands in the docs is what was measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table as RichTable
+
+from ..errors import InputError, rule_got_do
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A title, a header, rows of the same length, and a remark below."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def markdown(self) -> str:
+        """Return the table in Markdown, its title above and its note below."""
+        lines = [f"**{self.title}**", "", _line(self.header), _line(["---"] * len(self.header)), *map(_line, self.rows)]
+        return "\n".join([*lines, "", self.note] if self.note else lines) + "\n"
+
+    def rich(self) -> RichTable:
+        """Return the table for a terminal."""
+        table = RichTable(title=self.title, caption=self.note or None, caption_justify="left")
+        for number, name in enumerate(self.header):
+            table.add_column(name, justify="right" if number else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def tables_of(data: Data) -> tuple[Table, ...]:
+    """Return the tables of a result.
+
+    Args:
+        data: a result as `results.to_json` made it.
+
+    Raises:
+        InputError: if it isn't one, or a newer one.
+    """
+    kind, version = data.get("bench"), data.get("version")
+    if kind not in _KINDS or version != 1:
+        raise InputError(
+            rule_got_do(
+                f"A result is of a bench ({', '.join(_KINDS)}) and of version 1.",
+                f"bench {kind!r}, version {version!r}",
+                "Run that bench again with this version of mnemic.",
+            )
+        )
+    return _KINDS[kind](data)
+
+
+def cell(interval: Data | None, digits: int = 3) -> str:
+    """Return "value [low, high]" of an interval, "–" of none."""
+    if interval is None or interval["value"] is None:
+        return "–"
+    return f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
+
+
+def provenance(data: Data) -> str:
+    """Return the line that says how a result came about."""
+    where = data["environment"]
+    packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "transformers") if name in where["packages"])
+    return (
+        f"`{data['command']}` · model {data['config']['model']} · mnemic {where['mnemic']} ({where['revision'] or 'no revision'}) · "
+        f"Python {where['python']}, {packages} · {where['cpu'] or where['platform']}, {where['threads']} threads, {where['device']} · "
+        "95 % intervals"
+    )
+
+
+def _edits(data: Data) -> tuple[Table, ...]:
+    columns, arms = data["columns"], data["arms"]
+    head = [c for c in columns if c["headline"]]
+    beside = [c for c in columns if not c["headline"]]
+    exact = [c for c in head if any(c["name"] in arm["exact"] for arm in arms.values())]
+    held = f", on the held-out relations {', '.join(data['data']['held_out'])}" if data["data"]["held_out"] else ""
+    name = f"{data['data']['name']}, {data['data']['records']} facts taught{held}"
+    writes = data["writes"]
+    found = [
+        Table(
+            title=name,
+            header=("", *(c["title"] for c in head), "harmonic mean"),
+            rows=tuple(
+                (arm["title"], *(cell(arm["columns"][c["name"]]) for c in head), cell(arm["harmonic"])) for arm in arms.values()
+            ),
+            note=provenance(data),
+        ),
+        Table(
+            title="Beside it",
+            header=("", *(c["title"] for c in beside), *(f"{c['title']}, exact" for c in exact)),
+            rows=tuple(
+                (
+                    arm["title"],
+                    *(cell(arm["columns"][c["name"]]) for c in beside),
+                    *(cell(arm["exact"].get(c["name"])) for c in exact),
+                )
+                for arm in arms.values()
+            ),
+        ),
+        Table(
+            title="The memory itself",
+            header=("", "false injections", "silent where the fact is absent", "wrong memory spoke", "ms per write", "stored"),
+            rows=tuple(
+                (
+                    arm["title"],
+                    cell(arm["false_injection"], 4),
+                    cell(arm["abstained"], 4),
+                    cell(arm["wrong_memory"], 4),
+                    f"{writes['ms_median']:.1f} (p95 {writes['ms_p95']:.1f})",
+                    ", ".join(f"{count} {action}" for action, count in writes["actions"].items()),
+                )
+                for arm in arms.values()
+                if arm["false_injection"] is not None
+            ),
+        ),
+    ]
+    return tuple(table for table in found if len(table.header) > 1 and table.rows)
+
+
+def relations_table(data: Data, arm: str) -> Table:
+    """Return the shares of one arm of `edits` by relation.
+
+    Raises:
+        InputError: if the result has no such arm.
+    """
+    if arm not in data["arms"]:
+        raise InputError(rule_got_do("The arm must be one of the result's.", arm, f"Choose of {', '.join(data['arms'])}."))
+    head = [c for c in data["columns"] if c["headline"]]
+    by_relation = data["arms"][arm]["relations"]
+    rows = []
+    for relation, shares in by_relation.items():
+        count = max(share["n"] for share in shares.values())
+        rows.append((relation, str(count), *(f"{shares[c['name']]['value']:.2f}" if c["name"] in shares else "–" for c in head)))
+    return Table(
+        title=f"{data['arms'][arm]['title']}, by relation",
+        header=("relation", "n", *(c["title"] for c in head)),
+        rows=tuple(rows),
+    )
+
+
+def _pairs(data: Data) -> tuple[Table, ...]:
+    return (
+        Table(
+            title=f"Two facts about one subject, {data['pairs']} pairs",
+            header=("", "each question gets its own answer", "both of a pair", "the other fact's answer"),
+            rows=tuple((a["title"], cell(a["own"]), cell(a["both"]), cell(a["crossed"])) for a in data["arms"].values()),
+            note=provenance(data),
+        ),
+    )
+
+
+def _quality(data: Data) -> tuple[Table, ...]:
+    return (
+        Table(
+            title=f"{data['tokens']}-token continuations after a hit, {data['hits']} of {data['asked']} prompts",
+            header=("", "no memory", "memory", "memory / no memory"),
+            rows=(
+                ("n-gram entropy (bits)", cell(data["entropy_base"]), cell(data["entropy"]), cell(data["entropy_ratio"])),
+                (
+                    "repeated 4-grams (share)",
+                    cell(data["loops_base"]),
+                    cell(data["loops"]),
+                    f"{cell(data['loops_difference'])} (diff.)",
+                ),
+            ),
+            note=provenance(data),
+        ),
+    )
+
+
+def _speed(data: Data) -> tuple[Table, ...]:
+    def both(arm: Data) -> tuple[str, ...]:
+        return (arm["title"], cell(arm["plain"], 1), cell(arm["memory"], 1), cell(arm["ratio"]), str(arm["ratio"]["n"]))
+
+    ms = [(part["title"], f"{part['median']:.2f}", f"{part['p95']:.2f}") for part in data["parts"]]
+    return (
+        Table(
+            title=f"Tokens/s at {data['tokens']} new tokens, query encoding and gate included",
+            header=("", "plain generate", "memory", "ratio", "pairs"),
+            rows=tuple(both(arm) for arm in data["arms"]),
+            note=provenance(data),
+        ),
+        Table(
+            title="Milliseconds",
+            header=("", "median", "p95"),
+            rows=tuple(ms),
+            note=f"{data['forwards']} forward passes per `learn`.",
+        ),
+    )
+
+
+_KINDS: dict[str, Callable[[Data], tuple[Table, ...]]] = {
+    "edits": _edits,
+    "pairs": _pairs,
+    "quality": _quality,
+    "speed": _speed,
+}
