@@ -79,8 +79,8 @@ def migrate(db: sqlite3.Connection) -> None:
 def _statements(sql: str) -> list[str]:
     # `executescript` would commit the surrounding transaction
     statements, pending = [], ""
-    for line in sql.splitlines(keepends=True):
-        pending += line
+    for part in sql.strip().removesuffix(";").split(";"):
+        pending += f"{part};"
         if sqlite3.complete_statement(pending):
             statements.append(pending)
             pending = ""

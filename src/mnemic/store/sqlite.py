@@ -322,16 +322,18 @@ class SqliteStore:
     def check(self) -> list[str]:
         """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
         with self._reading() as db:
-            problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
-            problems += [
-                f"{table} row {row} refers to a missing {parent}"
-                for table, row, parent, _ in db.execute("PRAGMA foreign_key_check")
-            ]
-            miscounted = db.execute(
-                "SELECT name, active, (SELECT count(*) FROM items i WHERE i.scope = s.id AND i.status = 'active') AS n"
-                " FROM scopes s WHERE active <> n"
-            )
-            problems += [f"scope {name!r} counts {active} active items and has {n}" for name, active, n in miscounted]
+            try:
+                problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
+                strays = db.execute("PRAGMA foreign_key_check")
+                problems += [f"{table} row {row} refers to a missing {parent}" for table, row, parent, _ in strays]
+                miscounted = db.execute(
+                    "SELECT name, active, (SELECT count(*) FROM items i WHERE i.scope = s.id AND i.status = 'active') AS n"
+                    " FROM scopes s WHERE active <> n"
+                )
+                problems += [f"scope {name!r} counts {active} active items and has {n}" for name, active, n in miscounted]
+            except sqlite3.DatabaseError as error:
+                # so damaged that SQLite can't even go on reading
+                return [str(error)]
         return problems
 
     def close(self) -> None:
