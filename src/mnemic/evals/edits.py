@@ -12,14 +12,15 @@ from . import scoring
 from .columns import Column
 from .environment import Environment, describe
 from .log import Log
-from .plan import ARMS, HELD_OUT, EditsConfig, Plan, command, make_plan, public, settings
+from .plan import ARMS, HELD_OUT, EditsConfig, Plan, make_plan, settings
 from .protocol import Loads, load_default
+from .results import command_line, published
 from .runner import Runner
 from .scoring import Interval
 
 __all__ = ["ARMS", "ArmSummary", "EditsConfig", "EditsSummary", "run"]
 
-_TITLES = {
+TITLES = {
     "base": "no memory",
     "oracle": "fact in the prompt (oracle)",
     "rag": "retrieved fact in the prompt (RAG)",
@@ -81,16 +82,11 @@ def run(config: EditsConfig, *, progress: bool = False, loads: Loads = load_defa
     plan = make_plan(config)
     environment = describe()
     with Log(config.log, settings(plan, environment)) as log:
-        if Runner.missing(plan, log):
-            lm = loads(model=config.model, store=":memory:", encoder=config.encoder)
-            try:
-                Runner(plan, log, lm, progress).run()
-            finally:
-                lm.close()
+        Runner.fill(plan, log, progress=progress, loads=loads)
         return EditsSummary(
-            command=command(config),
+            command=command_line("edits", config, EditsConfig()),
             environment=environment,
-            config={**public(config), "max_new_tokens": log.facts["max_new_tokens"]},
+            config={**published(config), "max_new_tokens": log.facts["max_new_tokens"]},
             data=plan.data,
             columns=[{"name": c.name, "title": c.title, "want": c.want, "headline": c.headline} for c in plan.columns],
             arms={arm: _summarise(plan, log, arm) for arm in plan.arm_names()},
@@ -107,14 +103,14 @@ def _summarise(plan: Plan, log: Log, arm: str) -> ArmSummary:
     absent = [line for c in plan.columns if c.want == "same" and _of_strangers(c) for line in lines[c.name]]
     loud = [line for c in plan.columns if c.want not in ("same", "forced") for line in lines[c.name] if line["spoke"]]
     return ArmSummary(
-        title=_TITLES.get(arm, f"memory: {arm}"),
-        columns={c.name: _share(line["ok"] for line in lines[c.name]) for c in plan.columns},
-        exact={c.name: _share(line["exact"] for line in lines[c.name]) for c in plan.columns if c.want not in ("same", "forced")},
+        title=TITLES.get(arm, f"memory: {arm}"),
+        columns={c.name: share(line["ok"] for line in lines[c.name]) for c in plan.columns},
+        exact={c.name: share(line["exact"] for line in lines[c.name]) for c in plan.columns if c.want not in ("same", "forced")},
         harmonic=_harmonic(plan, lines),
         relations=_by_relation(plan.columns, lines),
-        false_injection=_share(bool(line["spoke"]) for line in same) if remembers else None,
-        abstained=_share(not line["spoke"] for line in absent) if remembers else None,
-        wrong_memory=_share(not line["spoke"][0]["own"] for line in loud) if remembers else None,
+        false_injection=share(bool(line["spoke"]) for line in same) if remembers else None,
+        abstained=share(not line["spoke"] for line in absent) if remembers else None,
+        wrong_memory=share(not line["spoke"][0]["own"] for line in loud) if remembers else None,
     )
 
 
@@ -123,7 +119,8 @@ def _of_strangers(column: Column) -> bool:
     return column.name.startswith(("neighbour", "locality"))
 
 
-def _share(hits: Iterable[bool]) -> Interval:
+def share(hits: Iterable[bool]) -> Interval:
+    """Return the share of hits with its interval."""
     known = list(hits)
     return scoring.wilson(sum(known), len(known))
 
@@ -151,4 +148,4 @@ def _by_relation(columns: Iterable[Column], lines: Mapping[str, list[dict[str, A
             for line in lines[column.name]:
                 if line["relation"] is not None:
                     hits[line["relation"]][column.name].append(line["ok"])
-    return {relation: {name: _share(found) for name, found in hits[relation].items()} for relation in sorted(hits)}
+    return {relation: {name: share(found) for name, found in hits[relation].items()} for relation in sorted(hits)}

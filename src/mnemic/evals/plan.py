@@ -1,7 +1,7 @@
 """What `mnemic bench edits` is going to do: its settings, its data, its probes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +12,7 @@ from .columns import Column, Probe, columns_of, probes_of
 from .environment import Environment
 from .records import EditRecord
 from .relations import Split
+from .results import published
 
 ARMS = ("base", "oracle", "rag", "rule")
 HELD_OUT = " (held out)"
@@ -173,37 +174,13 @@ def _held_out(taught: Sequence[EditRecord], spare: Sequence[EditRecord], config:
     return tuple(sorted(Random(f"mnemic-held-out:{config.seed}").sample(known, config.held_out)))
 
 
-def public(config: EditsConfig) -> dict[str, Any]:
-    """Return the settings as they are published: file names without their folders."""
-    values = asdict(config)
-    values.pop("log")
-    values["data"] = config.data.name if config.data else None
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
 def settings(plan: Plan, environment: Environment) -> dict[str, Any]:
     """Return everything that decides the answers: a log is continued only where all of it is the same."""
     return {
-        **public(plan.config),
+        **published(plan.config),
         "dataset": plan.data,
         "mnemic": environment.mnemic,
         "revision": environment.revision,
         "packages": environment.packages,
         "device": environment.device,
     }
-
-
-def command(config: EditsConfig) -> str:
-    """Return the command line that makes this result, with settings at their defaults left out."""
-    default = EditsConfig()
-    parts = ["mnemic bench edits"]
-    for name, value in public(config).items():
-        if value == public(default)[name]:
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        parts += (
-            [flag if value else f"--no-{flag[2:]}"]
-            if isinstance(value, bool)
-            else [f"{flag} {v}" for v in (value if isinstance(value, list) else [value])]
-        )
-    return " ".join(parts)

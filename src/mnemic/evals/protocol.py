@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
-from ..types import FloatArray, Learned, Reply
+from ..types import FloatArray, Hit, Learned, Reply
 
 
 class Encodes(Protocol):
@@ -35,6 +35,10 @@ class BenchLM(Protocol):
     @property
     def handle(self) -> Any:
         """What `attach` returned."""
+        ...
+
+    def recall(self, query: str, k: int = 5) -> list[Hit]:
+        """Return the items that fit a query best."""
         ...
 
     def learn(self, text: list[str], *, force: bool = False) -> list[Learned]:

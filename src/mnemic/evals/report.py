@@ -1,7 +1,7 @@
 """`mnemic bench report`: writes the tables of result files between markers of documents, so that no figure is typed by hand.
 
-A document marks a place with `<!-- bench:NAME -->` and `<!-- /bench -->`, each on a line of its own; NAME is a result file without
-its ending.
+A document marks a place with `<!-- bench:NAME -->` and `<!-- /bench -->`, each on a line of its own; NAME is a result file
+without its ending.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Results as files."""
+"""Results as files, without the folders of the machine they were made on."""
 
 import dataclasses
 import json
@@ -30,3 +30,31 @@ def write_json(path: Path, summary: Any) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps(to_json(summary), ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     os.replace(part, path)
+
+
+def published(config: Any) -> dict[str, Any]:
+    """Return the settings of a bench as they are published: files and local models by their last name, no log."""
+    values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.name != "log"}
+    for name, value in values.items():
+        if isinstance(value, Path):
+            values[name] = value.name
+        elif name in ("model", "encoder") and value is not None and Path(value).expanduser().is_absolute():
+            values[name] = Path(value).name
+        elif isinstance(value, tuple):
+            values[name] = list(value)
+    return values
+
+
+def command_line(bench: str, config: Any, default: Any) -> str:
+    """Return the command that makes a result, with settings at their defaults left out."""
+    usual = published(default)
+    parts = [f"mnemic bench {bench}"]
+    for name, value in published(config).items():
+        flag = name.replace("_", "-")
+        if value == usual[name]:
+            continue
+        if isinstance(value, bool):
+            parts.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            parts += [f"--{flag} {one}" for one in (value if isinstance(value, list) else [value])]
+    return " ".join(parts)

@@ -14,7 +14,7 @@ from .columns import Column, Probe, judge
 from .log import Key, Log
 from .plan import HELD_OUT, Plan
 from .progress import Progress
-from .protocol import BenchLM
+from .protocol import BenchLM, Loads
 
 _AT_LEAST_TOKENS = 8
 _TEACH_AT_ONCE = 32
@@ -30,6 +30,16 @@ class Runner:
         self._log = log
         self._lm = lm
         self._progress = progress
+
+    @classmethod
+    def fill(cls, plan: Plan, log: Log, *, progress: bool, loads: Loads) -> None:
+        """Measure what `log` doesn't hold yet. Where nothing is missing, no model is loaded."""
+        if cls.missing(plan, log):
+            lm = loads(model=plan.config.model, store=":memory:", encoder=plan.config.encoder)
+            try:
+                cls(plan, log, lm, progress).run()
+            finally:
+                lm.close()
 
     @staticmethod
     def missing(plan: Plan, log: Log) -> bool:

@@ -69,13 +69,11 @@ def cell(interval: Data | None, digits: int = 3) -> str:
 
 def provenance(data: Data) -> str:
     """Return the line that says how a result came about."""
-    where = data["environment"]
+    where, config = data["environment"], data["config"]
     packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "transformers") if name in where["packages"])
-    return (
-        f"`{data['command']}` · model {data['config']['model']} · mnemic {where['mnemic']} ({where['revision'] or 'no revision'}) · "
-        f"Python {where['python']}, {packages} · {where['cpu'] or where['platform']}, {where['threads']} threads, {where['device']} · "
-        "95 % intervals"
-    )
+    source = f"mnemic {where['mnemic']} ({where['revision'] or 'no revision'}), Python {where['python']}, {packages}"
+    machine = f"{where['cpu'] or where['platform']}, {where['threads']} threads, {where['device']}"
+    return f"`{data['command']}` · model {config['model']} · {source} · {machine} · 95 % intervals"
 
 
 def _edits(data: Data) -> tuple[Table, ...]:
