@@ -26,7 +26,7 @@ def test_version(cli: Cli) -> None:
 
 def test_help_names_every_subcommand_and_the_exit_codes(cli: Cli) -> None:
     text = cli("--help").stdout
-    for name in ("learn", "ask", "recall", "why", "list", "forget", "doctor", "Exit codes"):
+    for name in ("learn", "ask", "recall", "why", "list", "forget", "bench", "doctor", "Exit codes"):
         assert name in text
 
 

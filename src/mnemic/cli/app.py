@@ -6,6 +6,7 @@ import typer
 
 from .. import __version__
 from .ask import ask
+from .bench import bench
 from .doctor import doctor
 from .exits import EPILOG, Group
 from .forget import forget
@@ -47,6 +48,7 @@ app.command("recall")(recall)
 app.command("why")(why)
 app.command("list")(list_items)
 app.command("forget")(forget)
+app.add_typer(bench, name="bench")
 app.command("doctor")(doctor)
 
 

@@ -49,8 +49,9 @@ def page() -> str:
 
 def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     yield path, command
-    for name, child in getattr(command, "commands", {}).items():
-        yield from _commands(child, (*path, name))
+    if hasattr(command, "commands"):
+        for name in command.list_commands(None):
+            yield from _commands(command.get_command(None, name), (*path, name))
 
 
 def _section(path: tuple[str, ...], command: Any) -> str:
@@ -82,9 +83,12 @@ def _names(option: Any) -> str:
 def _default(option: Any) -> str:
     if isinstance(option.show_default, str):
         return str(option.show_default)
-    if option.default in (None, False, (), []) or callable(option.default):
+    default = option.default
+    if default is None or default is False or callable(default) or default in ((), []):
         return ""
-    return "yes" if option.default is True else f"`{option.default}`"
+    if default is True:
+        return "yes"
+    return ", ".join(f"`{value}`" for value in (default if isinstance(default, list | tuple) else [default]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,113 @@
+"""`mnemic bench`: the measured face of the same calls. Nothing of it is imported before it is asked for."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from . import output
+from .exits import FAILED
+from .fields import command_from
+
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; `-` is standard output.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
+SAVING = (
+    inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Json),
+    inspect.Parameter("markdown", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Markdown),
+)
+
+
+class LazyGroup(TyperGroup):
+    """Command group that makes its commands when one of them, or their list, is wanted."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all benches."""
+        self._load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return one bench, or None."""
+        self._load()
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self) -> None:
+        if not self.commands:
+            whole: Any = typer.main.get_command(_benches())
+            self.commands.update(whole.commands)
+
+
+bench = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, help="Measure: answers, speed and text quality, beside the usual baselines."
+)
+
+
+def _benches() -> typer.Typer:
+    from ..evals import edits, pairs, quality, report, speed
+
+    app = typer.Typer()
+    measures: list[tuple[str, type, Callable[..., Any], str]] = [
+        ("edits", edits.EditsConfig, edits.run, "Teach facts, then ask in the same and other words, and what must not change."),
+        ("pairs", pairs.PairsConfig, pairs.run, "Teach two facts about each subject: every question has to get its own answer."),
+        ("quality", quality.QualityConfig, quality.run, "Compare the text after a memory has spoken with the base model's."),
+        ("speed", speed.SpeedConfig, speed.run, "Time generation with and without memory, learning and retrieval."),
+    ]
+    for name, config, run, text in measures:
+        app.command(name, help=text)(command_from(config, _measured(run), *SAVING))
+    app.command("report", help="Write the tables of result files between the markers of documents.")(
+        command_from(report.ReportConfig, _report)
+    )
+    app.command("generate")(generate)
+    return app
+
+
+def _measured(run: Callable[..., Any]) -> Callable[..., None]:
+    """Return what a bench's command does: run, save, show."""
+
+    def body(config: Any, json: Path | None, markdown: bool) -> None:
+        from ..evals import results, tables
+
+        summary = run(config, progress=output.err.is_terminal)
+        data = results.to_json(summary)
+        if str(json) == "-":
+            output.emit_json(data)
+            return
+        if json is not None:
+            results.write_json(json, summary)
+        if markdown or not output.out.is_terminal:
+            sys.stdout.write("\n".join(table.markdown() for table in tables.tables_of(data)))
+            return
+        for table in tables.tables_of(data):
+            output.out.print(table.rich(), soft_wrap=False)
+
+    return body
+
+
+def _report(config: Any) -> None:
+    from ..evals import report
+
+    summary = report.run(config)
+    for name in summary.missing:
+        output.note(f"no result for {name}")
+    for document in summary.changed:
+        output.say(f"{'not current' if config.check else 'written'}: {document}")
+    if config.check and summary.changed:
+        raise typer.Exit(FAILED)
+
+
+def generate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file to write, for `mnemic bench edits --data`.")],
+    n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="How many facts.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same facts.")] = 0,
+    split: Annotated[Literal["dev", "test"], typer.Option(metavar="dev|test", help="Whose wordings to use.")] = "test",
+    probes: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many probes of each sort per fact.")] = 2,
+) -> None:
+    """Write invented facts with paraphrases, questions and probes that must not change, for the bench or for calibration."""
+    from ..evals import generator, records
+
+    made = generator.generate(n, seed, split, probes=probes)
+    records.write_records(file, made)
+    output.say(f"{len(made)} facts written to {file}")
