@@ -4,8 +4,6 @@ import pytest
 
 from mnemic.errors import ConfigError
 from mnemic.evals import datasets
-from mnemic.evals.generate import GenerateConfig, GenerateSummary
-from mnemic.evals.generate import run as generate_file
 from mnemic.evals.generator import _PASSING, _PASSING_SELF, _prefix, generate, generate_pairs
 from mnemic.evals.records import write_records
 from mnemic.evals.relations import RELATIONS
@@ -121,9 +119,3 @@ def test_the_speaker_is_taught_each_thing_once():
     assert len(generate(len(mine), relations=mine)) == len(mine)
     with pytest.raises(ConfigError, match=r"can be taught once.*Add other relations"):
         generate(len(mine) + 1, relations=mine)
-
-
-def test_a_generated_file_is_one_that_the_bench_reads(tmp_path):
-    out = tmp_path / "facts.json"
-    assert generate_file(GenerateConfig(out=out, n=30, seed=4, split="dev")) == GenerateSummary(out=out, records=30, relations=30)
-    assert list(datasets.load(out).records) == generate(30, 4, "dev")
