@@ -5,10 +5,11 @@ once per forward, where they enter the decoder, and handed down in a `Frame`: bl
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from ..errors import HostNotSupported, ShapeError, rule_got_do
 from ..memories.base import Memory, Site, State, StepContext
-from .families import Located
+from .families import Located, reference_weight
 from .padding import kept_positions, real_tokens
 from .track import HOST, Call, Forward, Track, put_track, track_of
 
@@ -73,7 +74,6 @@ class Engine:
         self._decoder_arguments = tuple(inspect.signature(parts.decoder.forward).parameters)
         self._model_arguments = tuple(inspect.signature(model.forward).parameters)
         self._config: Any = parts.decoder.config
-        self._reference = next(weight for weight in parts.decoder.parameters() if weight.is_floating_point())
         self._placed: tuple[torch.device, torch.dtype] | None = None
         self._hooks: list[RemovableHandle] = []
 
@@ -87,16 +87,18 @@ class Engine:
         add(self.model.register_forward_hook(self._after_model, always_call=True, prepend=True))
         add(self.parts.decoder.register_forward_pre_hook(self._before_decoder, with_kwargs=True, prepend=True))
         add(self.parts.decoder.register_forward_hook(self._after_decoder, always_call=True, prepend=True))
-        if INPUT in self._sites:
-            add(self.parts.blocks[0].register_forward_pre_hook(self._at_input, with_kwargs=True, prepend=True))
         after: dict[nn.Module, list[Site]] = {}
+        if INPUT in self._sites and self.parts.entry is not None:
+            after[self.parts.entry] = [INPUT]
+        elif INPUT in self._sites:
+            add(self.parts.blocks[0].register_forward_pre_hook(self._at_input, with_kwargs=True, prepend=True))
         for index, block in enumerate(self.parts.blocks):
             if Site("block", index) in self._sites:
                 after.setdefault(block, []).append(Site("block", index))
         if TOP in self._sites:
             after.setdefault(self.parts.norm or self.parts.blocks[-1], []).append(TOP)
         for module, sites in after.items():
-            add(module.register_forward_hook(self._output_hook(tuple(sites)), prepend=True))
+            add(module.register_forward_hook(partial(self._at_output, tuple(sites)), prepend=True))
         if LOGITS in self._sites:
             add(self.parts.head.register_forward_hook(self._at_logits, prepend=True))
 
@@ -121,12 +123,12 @@ class Engine:
     @property
     def device(self) -> torch.device:
         """Where the host is now."""
-        return self._reference.device
+        return reference_weight(self.parts.decoder).device
 
     @property
     def dtype(self) -> torch.dtype:
         """The host's floating point type now."""
-        return self._reference.dtype
+        return reference_weight(self.parts.decoder).dtype
 
     def _checked(self, site: Site, memory: Memory) -> Site:
         blocks = len(self.parts.blocks)
@@ -357,7 +359,8 @@ class Engine:
 
     def _place(self) -> None:
         """Move the memories to where the host is; after `model.to(...)` too."""
-        here = (self.device, self.dtype)
+        weight = reference_weight(self.parts.decoder)
+        here = (weight.device, weight.dtype)
         if self._placed == here:
             return
         for memory in self.memories:
@@ -403,17 +406,14 @@ class Engine:
         hidden = kwargs["hidden_states"]
         return args, {**kwargs, "hidden_states": self._at(INPUT, hidden, self._positions(hidden))}
 
-    def _output_hook(self, sites: tuple[Site, ...]) -> Callable[[nn.Module, _Args, Any], Any]:
-        def hook(module: nn.Module, args: _Args, output: Any) -> Any:
-            frame = self._current()
-            if frame is None or frame.track is None:
-                return None
-            hidden = output[0] if isinstance(output, tuple) else output
-            for site in sites:
-                hidden = self._at(site, hidden, self._positions(hidden))
-            return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
-
-        return hook
+    def _at_output(self, sites: tuple[Site, ...], module: nn.Module, args: _Args, output: Any) -> Any:
+        frame = self._current()
+        if frame is None or frame.track is None:
+            return None
+        hidden = output[0] if isinstance(output, tuple) else output
+        for site in sites:
+            hidden = self._at(site, hidden, self._positions(hidden))
+        return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 
     def _at_logits(self, module: nn.Module, args: _Args, logits: Tensor) -> Tensor | None:
         frame = self._current()

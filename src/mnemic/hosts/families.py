@@ -1,7 +1,7 @@
 """Where the parts of a host are: one declarative row per family, and a duck-typed search for the rest."""
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -24,6 +24,9 @@ class HostParts:
     """The final norm; None for a host that has none ("top" is then the last block's output)."""
     head: str
     """The module that maps hidden states to logits."""
+    entry: str | None = None
+    """A module whose output is what the first block is given; None: the first block's own input is taken. Needed only where the
+    decoder notes its `hidden_states` itself, before it calls a block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +42,13 @@ class Family:
 
 _LLAMA_LIKE = HostParts(decoder="model", blocks="model.layers", norm="model.norm", head="lm_head")
 _GPT_LIKE = HostParts(decoder="transformer", blocks="transformer.h", norm="transformer.ln_f", head="lm_head")
+_GPT_NEO = replace(_GPT_LIKE, entry="transformer.drop")
 
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         Family(name="gpt2", parts=_GPT_LIKE, learned_positions=True, notes="GPT-2, DistilGPT-2"),
-        Family(name="gpt_neo", parts=_GPT_LIKE, learned_positions=True, notes="GPT-Neo, TinyStories"),
+        Family(name="gpt_neo", parts=_GPT_NEO, learned_positions=True, notes="GPT-Neo, TinyStories"),
         Family(
             name="gpt_neox",
             parts=HostParts(decoder="gpt_neox", blocks="gpt_neox.layers", norm="gpt_neox.final_layer_norm", head="lm_head"),
@@ -95,6 +99,7 @@ class Located:
     blocks: tuple[nn.Module, ...]
     norm: nn.Module | None
     head: nn.Module
+    entry: nn.Module | None
 
 
 def locate(model: nn.Module, parts: HostParts | None = None) -> Located:
@@ -131,7 +136,13 @@ def locate(model: nn.Module, parts: HostParts | None = None) -> Located:
         )
     head = _module(model, parts.head, model_type)
     norm = _optional(model, parts.norm, model_type)
-    return Located(family=model_type, decoder=decoder, blocks=tuple(blocks), norm=norm, head=head)
+    entry = None if parts.entry is None else _module(model, parts.entry, model_type)
+    return Located(family=model_type, decoder=decoder, blocks=tuple(blocks), norm=norm, head=head, entry=entry)
+
+
+def reference_weight(decoder: nn.Module) -> nn.Parameter:
+    """Return the weight whose device and type are the host's: the first with a floating point (quantised ones have none)."""
+    return next(weight for weight in decoder.parameters() if weight.is_floating_point())
 
 
 def _search(model: nn.Module, model_type: str) -> HostParts:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from torch import nn
 from transformers.cache_utils import Cache
@@ -13,12 +12,10 @@ from transformers.cache_utils import Cache
 from ..errors import ConfigError, HostNotSupported, rule_got_do
 from ..memories.base import HostSpec, Memory, State
 from .engine import Engine
-from .families import HostParts, Located, locate
+from .families import HostParts, Located, locate, reference_weight
 from .fingerprint import fingerprint
 from .saving import save_memories
 from .track import copied, track_of
-
-_bound: "WeakKeyDictionary[Memory, str]" = WeakKeyDictionary()
 
 
 class Handle:
@@ -124,7 +121,7 @@ def host_spec(model: nn.Module, *, parts: HostParts | None = None) -> HostSpec:
 
 def _describe(model: nn.Module, located: Located) -> HostSpec:
     config: Any = model.config
-    weight = next(weight for weight in located.decoder.parameters() if weight.is_floating_point())
+    weight = reference_weight(located.decoder)
     return HostSpec(
         family=located.family,
         hidden_size=config.hidden_size,
@@ -186,10 +183,10 @@ def _check_model(model: nn.Module) -> None:
 
 def _bind(memory: Memory, host: HostSpec) -> None:
     """Bind once: attached again to the same host, a memory keeps what it has learned."""
-    known = _bound.get(memory)
+    known = memory.bound_to
     if known is None:
         memory.bind(host)
-        _bound[memory] = host.fingerprint
+        memory.bound_to = host.fingerprint
     elif known != host.fingerprint:
         raise ConfigError(
             rule_got_do(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, InputError, rule_got_do
-from .families import HostParts, locate
+from .families import HostParts, locate, reference_weight
 from .handle import engine_of
 
 BATCH_TOKENS = 1024
@@ -133,7 +133,7 @@ class HostReader:
             tokens[row, : len(sequence)] = torch.as_tensor(sequence)
         mask = (torch.arange(width) < lengths[:, None]).long()
         engine = engine_of(self.model)
-        device = next(self._parts.decoder.parameters()).device
+        device = reference_weight(self._parts.decoder).device
         was_training = self.model.training
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())

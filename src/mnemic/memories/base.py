@@ -63,6 +63,8 @@ class Memory(nn.Module, ABC):
     """Name in the registry."""
     parameter_dtype: ClassVar[torch.dtype | None] = None
     """Floating point type that parameters and buffers keep; None: they follow the host's. Devices always follow."""
+    bound_to: str | None = None
+    """Fingerprint of the host it was bound to; `attach` sets it, and binds no second time."""
 
     @abstractmethod
     def bind(self, host: HostSpec) -> None:

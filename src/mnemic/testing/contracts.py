@@ -115,8 +115,8 @@ def check_rows(case: ContractCase, host: ContractHost) -> None:
 
 @_check
 def check_crop(case: ContractCase, host: ContractHost) -> None:
-    """Contract 2: a cropped cache goes on as if the tokens had never been there; across forwards, and across a reorder."""
-    prompts = host.tokens([6, 6], seed=5)
+    """Contract 2: a cropped cache goes on as if the tokens had never been there; across forwards, and across reorders."""
+    prompts = host.tokens([6, 6, 6], seed=5)
     draft, other = host.tokens([5, 4], seed=6)
     with lab(case, host) as here:
         for kept in range(6):
@@ -128,12 +128,15 @@ def check_crop(case: ContractCase, host: ContractHost) -> None:
                 cache.activate_past_recording()
                 here.forward(prompts, cache)
                 for piece in pieces[:-1]:
-                    here.forward([piece] * 2, cache)
-                cache.reorder_cache(torch.tensor([1, 0]))
-                here.forward([pieces[-1]] * 2, cache)
+                    here.forward([piece] * 3, cache)
+                cache.reorder_cache(torch.tensor([1, 2, 0]))
+                here.forward([pieces[-1]] * 3, cache)
+                # these two don't commute with each other, nor with the first
+                cache.reorder_cache(torch.tensor([0, 2, 1]))
+                cache.reorder_cache(torch.tensor([2, 1, 0]))
                 cache.crop(-(len(draft) - kept))
-                logits = here.forward([other] * 2, cache)
-                for index, row in enumerate((1, 0)):
+                logits = here.forward([other] * 3, cache)
+                for index, row in enumerate((2, 0, 1)):
                     reference.compare(row, logits[index], f"crop to {kept} of {name}", start=6 + kept)
 
 
