@@ -66,6 +66,10 @@ def load_memories(path: Path, host: HostSpec) -> list[SavedMemory]:
                 "Use the Mnemic that wrote it, or save it again.",
             )
         )
+    if not _well_formed(manifest):
+        raise CheckpointMismatch(
+            rule_got_do(f"{MANIFEST} describes a host and its memories.", f"a damaged {path / MANIFEST}", "Save it again.")
+        )
     saved = manifest["host"]
     differing = [key for key in _HOST_KEYS if saved.get(key) != getattr(host, key)]
     if differing:
@@ -140,6 +144,23 @@ def _manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise CheckpointMismatch(rule_got_do(f"{MANIFEST} holds an object.", type(manifest).__name__, "Save it again."))
     return manifest
+
+
+def _well_formed(manifest: dict[str, Any]) -> bool:
+    """Whether host and memories are described; files are bare names, so that nothing outside of the folder is read."""
+    entries = manifest.get("memories")
+    return (
+        isinstance(manifest.get("host"), dict)
+        and isinstance(entries, list)
+        and all(
+            isinstance(entry, dict)
+            and isinstance(entry.get("name"), str)
+            and isinstance(entry.get("settings"), dict)
+            and isinstance(entry.get("file"), str)
+            and Path(entry["file"]).name == entry["file"]
+            for entry in entries
+        )
+    )
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:
