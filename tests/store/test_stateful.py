@@ -98,9 +98,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(seed=SEEDS, k=st.integers(1, 6), scope=SCOPES, category=CATEGORIES, side=st.integers(0, 1))
     def search(self, seed: int, k: int, scope: str, category: str | None, side: int) -> None:
-        found = self.stores[side].search(direction(seed), k, scope, category=category)
-        # fp32 dot products of unit vectors, summed in either order
-        self.same_ranking(found, self.reference.search(direction(seed), k, scope, category=category), DIM * 2**-23)
+        self.compare_search(self.stores[side], seed, k, scope, category)
 
     @rule(
         words=st.lists(st.sampled_from([*WORDS, "unheard"]), max_size=4),
@@ -109,10 +107,7 @@ class Lives(RuleBasedStateMachine):
         side=st.integers(0, 1),
     )
     def search_words(self, words: list[str], k: int, scope: str, side: int) -> None:
-        store = self.stores[side]
-        # at most seven fp64 terms below 10 each, summed in either order
-        self.same_ranking(store.search_words(words, k, scope), self.reference.search_words(words, k, scope), 1e-12)
-        assert store.word_counts(words, scope) == self.reference.word_counts(words, scope)
+        self.compare_words(self.stores[side], words, k, scope)
 
     @invariant()
     def agree(self) -> None:
@@ -127,12 +122,25 @@ class Lives(RuleBasedStateMachine):
                 plain(i) for i in self.reference.items(None, status=None)
             ]
             assert [told(e, names) for e in store.journal()] == [told(e) for e in self.reference.journal()]
+            for scope in ("home", "work"):
+                self.compare_search(store, 0, 50, scope, None)
+                self.compare_words(store, WORDS, 50, scope)
             mine = store.get_states(list(names), "host")
             assert {names[i]: data for i, data in mine.items()} == self.reference.get_states(list(names.values()), "host")
         for item in self.reference.items(None, status=None)[-2:]:
             mine = next(m for m, theirs in self.ids if theirs == item.id)
             told_history = [(told(e, names), e.text) for e in self.stores[0].history(mine, item.scope)]
             assert told_history == [(told(e), e.text) for e in self.reference.history(item.id, item.scope)]
+
+    def compare_search(self, store: SqliteStore, seed: int, k: int, scope: str, category: str | None) -> None:
+        found = store.search(direction(seed), k, scope, category=category)
+        # fp32 dot products of unit vectors, summed in either order
+        self.same_ranking(found, self.reference.search(direction(seed), k, scope, category=category), DIM * 2**-23)
+
+    def compare_words(self, store: SqliteStore, words: list[str], k: int, scope: str) -> None:
+        # at most nine fp64 terms below 10 each, summed in either order
+        self.same_ranking(store.search_words(words, k, scope), self.reference.search_words(words, k, scope), 1e-12)
+        assert store.word_counts(words, scope) == self.reference.word_counts(words, scope)
 
     def same_error(self, expected: object, got: object) -> bool:
         """Do both and return True when both succeed; fail unless both fail in the same way."""

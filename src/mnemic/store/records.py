@@ -31,9 +31,9 @@ WHERE i.scope = (SELECT id FROM scopes WHERE name = :scope)
 """
 SELECT_ACTIVE = f"{_SELECT_INDEXED.format(source='items i')} AND i.status = 'active' ORDER BY i.seq"
 """What an index needs of all active items of :scope."""
-# cross join: SQLite then starts from the few changes, and not from all items of the scope
+# cross join and unary plus: SQLite then starts from the few changes, and not from all items or the whole journal
 SELECT_CHANGED = _SELECT_INDEXED.format(
-    source="(SELECT DISTINCT item FROM journal WHERE seq > :after) c CROSS JOIN items i ON i.seq = c.item"
+    source="(SELECT DISTINCT +item AS item FROM journal WHERE seq > :after) c CROSS JOIN items i ON i.seq = c.item"
 )
 """The same of the items of :scope that changed after a revision, whatever their status."""
 
