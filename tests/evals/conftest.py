@@ -51,9 +51,9 @@ class FakeLM:
         return [Learned(action="added", item=item(text), reason="new", ms=2.0) for text in texts]
 
     def _reply(self, text, memory, length):
-        if text.startswith("Use this fact: ") or "\n" in text:
-            # the fact in the prompt is the first sentence; an obedient model says its last word
-            fact = text.removeprefix("Use this fact: ").split("\n")[0]
+        if "\n" in text:
+            # the fact in the prompt is the first line; an obedient model says its last word
+            fact = text.split("\n")[0]
             said = " " + fact.rstrip(".").split()[-1] if self.obeys else " nothing"
             return Reply(text=said, token_ids=(Words.id(said),))
         found = self.fires(text, self.facts) if memory else None

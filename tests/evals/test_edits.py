@@ -52,7 +52,7 @@ def knows(text, facts):
 
 
 def config(data, **settings):
-    return EditsConfig(**{"data": data, "n": N, "batch_size": 4, **settings})
+    return EditsConfig(**{"data": data, "n": N, "batch_size": 4, "long_answer": 0, **settings})
 
 
 def shares(arm):
@@ -139,7 +139,7 @@ def test_prompts_with_the_same_fact_are_generated_once(data, fake):
     dressed = [text for _, _, texts in lm.calls for text in texts if "\n" in text]
     assert len(dressed) == len(set(dressed))
     assert "Ada1 Ro plays the harp.\nAda1 Ro plays the" in dressed
-    assert "Use this fact: Ada1 Ro plays the harp.\n\nWhat about Ada1 Ro?" in dressed
+    assert "Context: Ada1 Ro plays the harp.\n\nQuestion: What about Ada1 Ro?\nAnswer briefly." in dressed
 
 
 def test_a_killed_run_continues_and_gives_the_same_result(data, fake, tmp_path):
@@ -228,7 +228,8 @@ def test_held_out_relations_are_not_calibrated_on_and_alone_are_asked(data, fake
     ("settings", "message"),
     [
         ({"n": 0}, "n is at least 1"),
-        ({"start": -1}, "aren't negative"),
+        ({"start": -1}, "start isn't negative"),
+        ({"long_answer": -1}, "long_answer isn't negative"),
         ({"arms": ("base", "magic")}, r"Arms are some of.*magic"),
         ({"readers": ()}, "at least one reader"),
         ({"n": 21}, r"must hold start \+ n records \(21\).*20 in edits.json"),
@@ -287,3 +288,18 @@ def test_a_result_is_plain_json_without_folders(data, fake):
     assert "edits.json" in text
     assert str(data.parent) not in text
     assert json.loads(text)["writes"]["actions"] == {"added": N}
+
+
+def test_questions_are_answered_again_at_length(data, fake):
+    lm, loads = fake(fires=knows)
+    lengths = []
+    original = lm.ask
+    lm.ask = lambda texts, *, max_new_tokens, **rest: (lengths.append(max_new_tokens), original(texts, max_new_tokens=8, **rest))[
+        1
+    ]
+    result = run(config(data, arms=("base", "oracle"), long_answer=24), loads=loads)
+    assert set(lengths) == {8, 24}
+    assert result.arms["oracle"].columns["question_long"].value == 1.0
+    # the same prompt at another length is another question: nothing may be taken from the cache
+    assert lengths.count(8) == lengths.count(24)
+    assert not next(c for c in result.columns if c["name"] == "question_long")["headline"]

@@ -18,6 +18,7 @@ def test_each_question_gets_its_own_answer(fake):
     result = run(PairsConfig(n=6, batch_size=4), loads=loads)
     arm = result.arms["pointer"]
     assert (arm.own.value, arm.both.value) == (1.0, 1.0)
+    assert arm.own_long.value == 1.0
     assert arm.own.n == 12
     assert arm.both.n == 6
     # one object per subject is all the rule has: the later fact's

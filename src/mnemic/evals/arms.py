@@ -27,7 +27,8 @@ class Answer:
 
 
 Lookup = Callable[[Column, Probe], Answer]
-Cache = dict[tuple[Mode, str, str], Answer]
+Cache = dict[tuple[Mode, int | None, str, str], Answer]
+"""Answers by mode, length of their own, text given, and target under teacher forcing."""
 
 
 class Arm(Protocol):
@@ -41,10 +42,10 @@ class Arm(Protocol):
 def with_fact(fact: str, text: str, mode: Mode) -> str:
     """Return a text with a fact before it, as a user of the model would put it.
 
-    A raw continuation gets the fact as the line before; a question is asked with "Use this fact:", which helps an instruction
-    model more than the bare line does and so favours the arms that memory is compared with.
+    A raw continuation gets the fact as the line before. For a question five forms were tried on CounterFact records that aren't
+    reported; this one made SmolLM2-135M-Instruct say the target most often, so the arms memory is compared with do their best.
     """
-    return f"Use this fact: {fact}\n\n{text}" if mode == "ask" else f"{fact}\n{text}"
+    return f"Context: {fact}\n\nQuestion: {text}\nAnswer briefly." if mode == "ask" else f"{fact}\n{text}"
 
 
 class ModelArm:
@@ -85,22 +86,23 @@ class ModelArm:
         texts = [p.text if self._fact_for is None else with_fact(self._fact_for(p), p.text, column.mode) for p in probes]
         targets = [self._records[p.record].target if column.mode == "score" else "" for p in probes]
         if self._cache is None:
-            return self._fresh(column.mode, texts, targets)
-        keys = [(column.mode, text, target) for text, target in zip(texts, targets, strict=True)]
+            return self._fresh(column, texts, targets)
+        keys = [(column.mode, column.tokens, text, target) for text, target in zip(texts, targets, strict=True)]
         missing = [key for key in dict.fromkeys(keys) if key not in self._cache]
         if missing:
-            made = self._fresh(column.mode, [text for _, text, _ in missing], [target for _, _, target in missing])
+            made = self._fresh(column, [text for _, _, text, _ in missing], [target for *_, target in missing])
             self._cache.update(zip(missing, made, strict=True))
         return [self._cache[key] for key in keys]
 
-    def _fresh(self, mode: Mode, texts: list[str], targets: list[str]) -> list[Answer]:
+    def _fresh(self, column: Column, texts: list[str], targets: list[str]) -> list[Answer]:
         memory = self._reader is not None
-        if mode == "score":
+        if column.mode == "score":
             hits = self._lm.score(texts, targets, memory=memory)
             return [Answer(given=text, output="", forced=bool(hit)) for text, hit in zip(texts, hits, strict=True)]
-        call = self._lm.ask if mode == "ask" else self._lm.generate
+        call = self._lm.ask if column.mode == "ask" else self._lm.generate
+        options = self._options if column.tokens is None else {**self._options, "max_new_tokens": column.tokens}
         readers = (self._reader,) if self._reader is not None else None
-        replies = call(texts, memory=memory, readers=readers, batch_size=self._batch_size, **self._options)
+        replies = call(texts, memory=memory, readers=readers, batch_size=self._batch_size, **options)
         return [
             Answer(
                 given=text,

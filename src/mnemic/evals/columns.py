@@ -1,7 +1,7 @@
 """What is asked of each record, and what counts as right."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import scoring
@@ -22,6 +22,8 @@ class Column:
     mode: Mode
     want: Want
     texts: Callable[[EditRecord], Sequence[str]]
+    tokens: int | None = None
+    """Tokens of an answer, where the column has a length of its own."""
     headline: bool = False
     """Whether the column counts for the harmonic mean."""
 
@@ -66,15 +68,24 @@ _QUESTIONS = (
 )
 
 
-def columns_of(records: Sequence[EditRecord], *, forced: bool) -> tuple[Column, ...]:
+def columns_of(records: Sequence[EditRecord], *, forced: bool, long_answer: int = 0) -> tuple[Column, ...]:
     """Return the columns for which these records have probes.
 
     Args:
         records: all of one data set.
         forced: whether teacher forcing is measured too.
+        long_answer: tokens of the second, longer answer to each question that asks for the target; 0 for none.
     """
-    table = _QUESTIONS if all(r.prompt_is_question for r in records) else _STANDARD
+    table: tuple[Column, ...] = _QUESTIONS if all(r.prompt_is_question for r in records) else _STANDARD
+    if long_answer:
+        table += tuple(at_length(c, long_answer) for c in table if c.mode == "ask" and c.want in ("contains", "answers"))
     return tuple(c for c in table if (forced or c.mode != "score") and any(c.texts(r) for r in records))
+
+
+def at_length(column: Column, tokens: int) -> Column:
+    """Return a column's second, longer look: does the target come at all?"""
+    name, title = f"{column.name}_long", f"{column.title}, in {tokens} tokens"
+    return replace(column, name=name, title=title, want="contains", tokens=tokens, headline=False)
 
 
 def probes_of(column: Column, records: Sequence[EditRecord], per_record: int) -> list[Probe]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ConfigError, rule_got_do
 from . import generator, scoring
-from .columns import Column, probes_of
+from .columns import Column, at_length, probes_of
 from .edits import TITLES, share
 from .environment import Environment, describe
 from .log import Log
@@ -38,6 +38,8 @@ class PairsConfig:
     """Which of the arms base, oracle, rag and rule stand beside; base is always there."""
     max_new_tokens: int | None = None
     """Tokens of each answer; None for 8, or as many as the longest target has, if that is more."""
+    long_answer: int = 24
+    """Questions are answered a second time in so many tokens: a sentence may reach the target late."""
     batch_size: int = 16
     """Questions per batch."""
     seed: int = 0
@@ -48,9 +50,10 @@ class PairsConfig:
     """Per-question JSON lines; an interrupted run continues from it."""
 
     def __post_init__(self) -> None:
-        """Check the number of pairs."""
-        if self.n < 1:
-            raise ConfigError(rule_got_do("n is at least 1.", self.n, "Choose a larger one."))
+        """Check the numbers."""
+        for name in ("n", "long_answer"):
+            if getattr(self, name) < 1:
+                raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,8 @@ class PairsArm:
     title: str
     own: Interval
     """Of all questions: the answer contains the question's own object."""
+    own_long: Interval
+    """The same, in a longer answer."""
     both: Interval
     """Of all pairs: both questions got their own object."""
     crossed: Interval
@@ -111,6 +116,7 @@ def run(config: PairsConfig, *, progress: bool = False, loads: Loads = load_defa
 def _plan(config: PairsConfig) -> Plan:
     pairs = generator.generate_pairs(config.n, config.seed, config.split, probes=1)
     taught = tuple(record for pair in pairs for record in pair)
+    columns = (_QUESTION, at_length(_QUESTION, config.long_answer))
     return Plan(
         config=EditsConfig(
             n=len(taught),
@@ -133,18 +139,19 @@ def _plan(config: PairsConfig) -> Plan:
         taught=taught,
         held=(),
         calibration=(),
-        columns=(_QUESTION,),
-        probes={_QUESTION.name: probes_of(_QUESTION, taught, 1)},
+        columns=columns,
+        probes={column.name: probes_of(column, taught, 1) for column in columns},
     )
 
 
 def _summarise(plan: Plan, answers: Mapping[Any, dict[str, Any]], arm: str) -> PairsArm:
-    lines = [answers[arm, _QUESTION.name, number, 0] for number in range(len(plan.taught))]
+    lines, long = ([answers[arm, column.name, number, 0] for number in range(len(plan.taught))] for column in plan.columns)
     # records of a pair are neighbours: 2i and 2i + 1
     crossed = [scoring.contains(line["output"], plan.taught[number ^ 1].target) for number, line in enumerate(lines)]
     return PairsArm(
         title=TITLES.get(arm, f"memory: {arm}"),
         own=share(line["ok"] for line in lines),
+        own_long=share(line["ok"] for line in long),
         both=share(a["ok"] and b["ok"] for a, b in zip(lines[::2], lines[1::2], strict=True)),
         crossed=share(crossed),
     )

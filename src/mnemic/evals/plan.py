@@ -42,6 +42,8 @@ class EditsConfig:
     """Questions per batch."""
     probes: int = 1
     """At most so many probes of a record per column."""
+    long_answer: int = 24
+    """Questions are answered a second time in so many tokens: a sentence may reach the target late. 0 leaves that out."""
     forced: bool = True
     """Measure teacher forcing too."""
     force: bool = False
@@ -64,14 +66,9 @@ class EditsConfig:
         for name in ("n", "batch_size", "probes", "calibrate_n"):
             if getattr(self, name) < 1:
                 raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
-        if min(self.start, self.held_out, self.calibrate_from) < 0:
-            raise ConfigError(
-                rule_got_do(
-                    "start, held_out and calibrate_from aren't negative.",
-                    (self.start, self.held_out, self.calibrate_from),
-                    "Choose 0 or more.",
-                )
-            )
+        for name in ("start", "held_out", "calibrate_from", "long_answer"):
+            if getattr(self, name) < 0:
+                raise ConfigError(rule_got_do(f"{name} isn't negative.", getattr(self, name), "Choose 0 or more."))
         unknown = sorted(set(self.arms) - set(ARMS))
         if unknown or not self.readers:
             raise ConfigError(
@@ -146,7 +143,7 @@ def make_plan(config: EditsConfig) -> Plan:
         )
     held = _held_out(taught, spare, config)
     calibration = tuple([r for r in spare if r.relation not in held][: config.calibrate_n]) if held else ()
-    columns = columns_of(taught, forced=config.forced)
+    columns = columns_of(taught, forced=config.forced, long_answer=config.long_answer)
     asked = {number for number, record in enumerate(taught) if not held or record.relation in held}
     return Plan(
         config=config,

@@ -83,12 +83,13 @@ class Runner:
 
     def _cached_answers(self) -> Cache:
         """Return what a continued run already knows of prompts that carry a fact."""
-        modes = {c.name: c.mode for c in self._plan.columns}
+        columns = {c.name: c for c in self._plan.columns}
         cache: Cache = {}
-        for (arm, column, record, _), line in self._log.answers.items():
+        for (arm, name, record, _), line in self._log.answers.items():
             if arm in _FROM_PROMPT:
-                target = self._plan.taught[record].target if modes[column] == "score" else ""
-                cache[modes[column], line["input"], target] = _answer(line)
+                column = columns[name]
+                target = self._plan.taught[record].target if column.mode == "score" else ""
+                cache[column.mode, column.tokens, line["input"], target] = _answer(line)
         return cache
 
     def _arm(self, name: str, cache: Cache) -> Arm:

@@ -150,8 +150,17 @@ def _pairs(data: Data) -> tuple[Table, ...]:
     return (
         Table(
             title=f"Two facts about one subject, {data['pairs']} pairs",
-            header=("", "each question gets its own answer", "both of a pair", "the other fact's answer"),
-            rows=tuple((a["title"], cell(a["own"]), cell(a["both"]), cell(a["crossed"])) for a in data["arms"].values()),
+            header=(
+                "",
+                "each question gets its own answer",
+                f"in {data['config']['long_answer']} tokens",
+                "both of a pair",
+                "the other fact's answer",
+            ),
+            rows=tuple(
+                (a["title"], cell(a["own"]), cell(a["own_long"]), cell(a["both"]), cell(a["crossed"]))
+                for a in data["arms"].values()
+            ),
             note=provenance(data),
         ),
     )
