@@ -138,7 +138,7 @@ def test_prompts_with_the_same_fact_are_generated_once(data, fake):
     run(config(data, forced=False), loads=loads)
     dressed = [text for _, _, texts in lm.calls for text in texts if "\n" in text]
     assert len(dressed) == len(set(dressed))
-    assert "Ada1 Ro plays the harp.\nAda1 Ro plays the" in dressed
+    assert "Fact: Ada1 Ro plays the harp.\n\nAs stated above, Ada1 Ro plays the" in dressed
     assert "Context: Ada1 Ro plays the harp.\n\nQuestion: What about Ada1 Ro?\nAnswer briefly." in dressed
 
 

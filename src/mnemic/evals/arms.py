@@ -40,12 +40,14 @@ class Arm(Protocol):
 
 
 def with_fact(fact: str, text: str, mode: Mode) -> str:
-    """Return a text with a fact before it, as a user of the model would put it.
+    """Return a text with a fact before it.
 
-    A raw continuation gets the fact as the line before. For a question five forms were tried on CounterFact records that aren't
-    reported; this one made SmolLM2-135M-Instruct say the target most often, so the arms memory is compared with do their best.
+    Nine forms for texts to be continued and five for questions were tried on CounterFact records that aren't reported. These made
+    SmolLM2-135M-Instruct say the target most often, so the arms that memory is compared with do their best.
     """
-    return f"Context: {fact}\n\nQuestion: {text}\nAnswer briefly." if mode == "ask" else f"{fact}\n{text}"
+    return (
+        f"Context: {fact}\n\nQuestion: {text}\nAnswer briefly." if mode == "ask" else f"Fact: {fact}\n\nAs stated above, {text}"
+    )
 
 
 class ModelArm:
