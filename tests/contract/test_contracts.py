@@ -1,11 +1,25 @@
+from importlib import import_module
+
 import pytest
 from transformers import AutoModelForCausalLM
 
+from mnemic import registry
+from mnemic.errors import MnemicError
 from mnemic.hosts import FAMILIES
 from mnemic.testing import CHECKS, ContractCase, ContractHost, cases, shared_host, tiny_host
 
 CASES = {case.name: case for case in cases()}
-ON_REAL_MODELS = ("no_op", "cached_is_uncached", "padding", "generate")
+# the trace at every site stands for its variants where a forward takes long
+ON_SMOLLM2 = {name: case for name, case in CASES.items() if not name.startswith("trace-")}
+
+
+def test_every_memory_has_a_case() -> None:
+    assert set(registry.names()) <= set(CASES)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_memory_is_made_without_arguments(case: ContractCase) -> None:
+    assert type(case.build())().name == case.build().name
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -25,3 +39,20 @@ def stories(stories_path) -> ContractHost:
 @pytest.mark.parametrize("check", CHECKS)
 def test_stories(check: str, case: ContractCase, stories: ContractHost) -> None:
     CHECKS[check](case, stories)
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> ContractHost:
+    models = import_module("mnemic.models")
+    try:
+        loaded = models.load_model("smollm2")
+    except MnemicError as error:
+        pytest.skip(f"SmolLM2-135M is absent: {error}")
+    return shared_host("smollm2", loaded[0] if isinstance(loaded, tuple) else loaded)
+
+
+@pytest.mark.smollm2
+@pytest.mark.parametrize("case", ON_SMOLLM2.values(), ids=ON_SMOLLM2)
+@pytest.mark.parametrize("check", ["no_op", "cached_is_uncached", "padding", "generate"])
+def test_smollm2(check: str, case: ContractCase, smollm2: ContractHost) -> None:
+    CHECKS[check](case, smollm2)

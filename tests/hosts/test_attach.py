@@ -500,3 +500,68 @@ def test_embeddings_give_the_same_below_the_logits(model):
     armed(model, sites=("input", "middle", "top"))
     embeds = model.get_input_embeddings()(TOKENS)
     assert torch.allclose(model(inputs_embeds=embeds).logits, model(TOKENS).logits, atol=1e-5)
+
+
+# -- torch.compile ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_compiled_after_attach_is_refused(model):
+    handle = armed(model)
+    compiled = torch.compile(model, backend="eager")
+    with pytest.raises(HostNotSupported, match=r"Use the model uncompiled, or pass disable_compile=True to generate"):
+        compiled(TOKENS)
+    torch.compiler.reset()
+    with handle.disabled(), torch.no_grad():
+        assert compiled(TOKENS).logits.shape == (2, 6, 61)
+    torch.compiler.reset()
+
+
+# -- how far a crop reaches ------------------------------------------------------------------------------------------------------
+
+
+def test_a_crop_beyond_the_journal_is_refused_and_leaves_the_cache_whole(model, monkeypatch):
+    handle = armed(model)
+    whole = model(TOKENS).logits
+    monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 0)
+    cache = model(TOKENS[:, :4]).past_key_values
+    message = r"as its memory's journal reaches. Got: a crop of 2 of 4 tokens. Call cache.activate_past_recording\(\)"
+    with pytest.raises(HostNotSupported, match=message):
+        cache.crop(-2)
+    assert torch.allclose(model(TOKENS[:, 4:], past_key_values=cache).logits, whole[:, 4:], atol=1e-4)
+    assert handle.states(cache)[0] is not None
+
+
+def test_a_crop_that_was_announced_reaches_back_whatever_it_takes(model, monkeypatch):
+    armed(model)
+    whole = model(TOKENS).logits
+    monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 0)
+    cache = model(TOKENS[:, :2]).past_key_values
+    cache.activate_past_recording()
+    model(torch.tensor([[1, 2, 3], [4, 5, 6]]), past_key_values=cache)
+    cache.crop(-3)
+    assert torch.allclose(model(TOKENS[:, 2:], past_key_values=cache).logits, whole[:, 2:], atol=1e-4)
+
+
+def test_a_crop_to_nothing_begins_anew(model):
+    memory = Counting()
+    attach(model, memory)
+    cache = model(TOKENS).past_key_values
+    cache.crop(-6)
+    model(TOKENS[:, :2], past_key_values=cache)
+    assert [len(tokens[0]) for tokens, _ in memory.begun] == [6, 2]
+
+
+def test_the_journal_stays_within_its_bounds(model, monkeypatch):
+    armed(model)
+    monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 5000)
+    cache = model(TOKENS).past_key_values
+    for _ in range(40):
+        model(TOKENS[:, :1], past_key_values=cache)
+        cache.reorder_cache(torch.tensor([1, 0]))
+    from mnemic.hosts.track import Forward, track_of
+
+    track = track_of(cache)
+    held = sum(entry.nbytes() for entry in track._journal if isinstance(entry, Forward))
+    assert held == track._bytes
+    assert 0 < held <= 5000
+    assert len(track._journal) < 80

@@ -146,8 +146,6 @@ class Engine:
     # -- a forward -------------------------------------------------------------------------------------------------------------
 
     def _before_model(self, module: nn.Module, args: _Args, kwargs: _Kwargs) -> None:
-        # a frame left by a forward that failed must not reach this one
-        _frame.set(None)
         if self._off():
             return
         keep = _argument(self._model_arguments, args, kwargs, "logits_to_keep")
@@ -162,7 +160,7 @@ class Engine:
     def _before_decoder(self, module: nn.Module, args: _Args, kwargs: _Kwargs) -> tuple[_Args, _Kwargs] | None:
         if self._off():
             return None
-        if torch.compiler.is_compiling():
+        if _under_dynamo():
             raise HostNotSupported(
                 rule_got_do(
                     "A memory's hooks run outside of torch.compile.",
@@ -208,8 +206,9 @@ class Engine:
             put_track(cache, Track(self, self.memories, begun=True))
 
     def _current(self) -> Frame | None:
+        """Return the frame of the forward that is running; None while disabled, as for a base forward that a memory asks for."""
         frame = _frame.get()
-        return frame if frame is not None and frame.engine is self else None
+        return frame if frame is not None and frame.engine is self and not self._off() else None
 
     def _read(self, args: _Args, kwargs: _Kwargs) -> _Inputs:
         token_ids = _argument(self._decoder_arguments, args, kwargs, "input_ids")
@@ -454,6 +453,17 @@ class Engine:
     @staticmethod
     def _positions(hidden: Tensor) -> Tensor:
         return torch.arange(hidden.shape[1], device=hidden.device)
+
+
+def _under_dynamo() -> bool:
+    """Whether torch.compile is running this forward.
+
+    `torch.compiler.is_compiling` alone can't tell: dynamo meets the hooks, breaks its graph and goes on without tracing them, and
+    there it says no. So the thread's frame evaluator is asked too, where torch has it.
+    """
+    if torch.compiler.is_compiling():
+        return True
+    return callable(getattr(torch._C._dynamo.eval_frame, "get_eval_frame_callback", lambda: None)())
 
 
 def _argument(names: tuple[str, ...], args: _Args, kwargs: _Kwargs, name: str) -> Any:
