@@ -7,6 +7,7 @@ from mnemic.evals import datasets
 from mnemic.evals.generator import _PASSING, _PASSING_SELF, _prefix, generate, generate_pairs
 from mnemic.evals.records import write_records
 from mnemic.evals.relations import RELATIONS
+from mnemic.evals.smalltalk import UNRELATED
 
 
 def wordings(split):
@@ -16,7 +17,7 @@ def wordings(split):
         words = relation.templates(split)
         found |= set(words.statements) | set(words.completions) | set(words.questions)
         found |= {prompt for prompt in map(_prefix, words.statements) if prompt is not None}
-    return found | set(_PASSING[split]) | set(_PASSING_SELF[split])
+    return found | set(_PASSING[split]) | set(_PASSING_SELF[split]) | set(UNRELATED[split])
 
 
 def test_the_same_seed_gives_the_same_records_and_another_seed_others():
@@ -73,6 +74,7 @@ def test_a_record_says_one_thing_and_its_controls_say_nothing_of_it(split):
             assert all(record.subject.lower() in text.lower() for text in same)
             # a neighbour is about a subject that no fact is taught of
             assert not any(text.lower().startswith(record.subject.lower()) for text in record.neighbours)
+        assert record.unrelated
     named = [r.subject for r in records if r.subject != "I"]
     assert len(set(named)) == len(named)
     assert len(taught) == len(set(named)) + 1
@@ -119,3 +121,9 @@ def test_the_speaker_is_taught_each_thing_once():
     assert len(generate(len(mine), relations=mine)) == len(mine)
     with pytest.raises(ConfigError, match=r"can be taught once.*Add other relations"):
         generate(len(mine) + 1, relations=mine)
+
+
+def test_some_neighbours_are_named_almost_like_the_subject():
+    records = [r for r in generate(400, seed=6) if r.subject != "I"]
+    shared = [len(set(r.subject.lower().split()) & set(r.neighbours[0].lower().split())) for r in records]
+    assert sum(n > 0 for n in shared) > len(records) / 3

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def examples_of(records: Sequence[EditRecord]) -> "list[Example]":
     """Return records as the gate's calibration takes them.
 
-    What must fire: the prompt, its paraphrases and questions. What must not: other relations of the subject, and neighbours or
-    passing mentions. Records without a relation count as one relation of their own.
+    What must fire: the prompt, its paraphrases and questions. What must not: other relations of the subject, neighbours,
+    passing mentions, unrelated questions. Records without a relation count as one relation of their own.
     """
     from ..memories.fact.calibrate import Example
 
@@ -26,7 +26,7 @@ def examples_of(records: Sequence[EditRecord]) -> "list[Example]":
             relation=r.relation or "",
             same=(r.prompt, *r.paraphrases, *r.questions),
             other=(*r.other_relation, *r.other_questions),
-            absent=(*r.neighbours, *r.neighbour_questions, *r.in_passing),
+            absent=(*r.neighbours, *r.neighbour_questions, *r.in_passing, *r.unrelated),
         )
         for r in records
     ]

@@ -53,6 +53,7 @@ _STANDARD = (
     Column(name="in_passing", title="in passing", mode="generate", want="same", texts=lambda r: r.in_passing, headline=True),
     Column(name="other_question", title="other relation, asked", mode="ask", want="same", texts=lambda r: r.other_questions),
     Column(name="neighbour_question", title="neighbour, asked", mode="ask", want="same", texts=lambda r: r.neighbour_questions),
+    Column(name="unrelated", title="unrelated, asked", mode="ask", want="same", texts=lambda r: r.unrelated),
     Column(name="prompt_forced", title="prompt, forced", mode="score", want="forced", texts=lambda r: (r.prompt,)),
     Column(name="paraphrase_forced", title="paraphrase, forced", mode="score", want="forced", texts=lambda r: r.paraphrases),
 )

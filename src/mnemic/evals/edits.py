@@ -116,7 +116,7 @@ def _summarise(plan: Plan, log: Log, arm: str) -> ArmSummary:
 
 def _of_strangers(column: Column) -> bool:
     """Return whether a column asks about subjects that were never taught."""
-    return column.name.startswith(("neighbour", "locality"))
+    return column.name.startswith(("neighbour", "locality", "unrelated"))
 
 
 def share(hits: Iterable[bool]) -> Interval:

@@ -12,6 +12,7 @@ from ..errors import ConfigError, rule_got_do
 from . import words as w
 from .records import EditRecord
 from .relations import RELATIONS, Relation, Split
+from .smalltalk import UNRELATED
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ _SUBJECTS: dict[str, w.Maker] = {
 }
 _SELF = "self"
 _TRIES = 1000
+_NEAR_DRAWS = 150
 _TELLING = 2
 """So many words beside the subject make a prompt that asks for one thing: "my dog is" could go on with anything."""
 
@@ -217,7 +219,7 @@ class _Writer:
         others = [r for r in RELATIONS if r.kind == relation.kind and r.name != relation.name and r.name not in taught]
         far_relation = relation if relation.kind != _SELF else self._like(relation)
         far_words = far_relation.templates(self.split)
-        far = [self.new_subject(far_relation.kind) for _ in range(self.probes)]
+        far = [self._neighbour(far_relation.kind, subject) for _ in range(self.probes)]
         passing = _PASSING_SELF if relation.kind == _SELF else _PASSING
         return EditRecord(
             id=f"{self.prefix}-{number:05d}",
@@ -233,7 +235,25 @@ class _Writer:
             neighbours=tuple(_fill(self.rng.choice(far_words.completions), name) for name in far),
             other_questions=self._some([q for r in others for q in r.templates(self.split).questions], subject),
             neighbour_questions=tuple(_fill(self.rng.choice(far_words.questions), name) for name in far),
+            unrelated=tuple(self.shuffled(UNRELATED[self.split])[: self.probes]),
         )
+
+    def _neighbour(self, kind: str, subject: str) -> str:
+        """Return another name: any one, or as often the one of many that shares most words with the subject.
+
+        "My sister's cat" beside "my sister's dog", "the Novagrid K7" beside "the Novagrid C31": names that are merely alike.
+        """
+        known = subject.casefold()
+        mine = set(known.split())
+        drawn = [_SUBJECTS[kind](self.rng) for _ in range(_NEAR_DRAWS)]
+        # "Dunmoor" may well mean "Saint Dunmoor": a name within the other is no clear neighbour
+        drawn = [n for n in drawn if n not in self.used and n.casefold() not in known and known not in n.casefold()]
+        if not drawn:
+            return self.new_subject(kind)
+        near = self.rng.random() < 0.5
+        name = max(drawn, key=lambda n: len(mine & set(n.casefold().split()))) if near else drawn[0]
+        self.used.add(name)
+        return name
 
     def _some(self, templates: Sequence[str], subject: str) -> tuple[str, ...]:
         return tuple(_fill(template, subject) for template in self.shuffled(templates)[: self.probes])

@@ -37,7 +37,7 @@ class PairsConfig:
     arms: tuple[str, ...] = ("base", "oracle", "rag", "rule")
     """Which of the arms base, oracle, rag and rule stand beside; base is always there."""
     max_new_tokens: int | None = None
-    """Tokens of each answer; None for 8, or as many as the longest target has, if that is more."""
+    """Tokens of each answer; None for 8, or two more than the longest target has, if that is more."""
     long_answer: int = 24
     """Questions are answered a second time in so many tokens: a sentence may reach the target late."""
     batch_size: int = 16

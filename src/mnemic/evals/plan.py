@@ -37,7 +37,7 @@ class EditsConfig:
     arms: tuple[str, ...] = ARMS
     """Which of the arms base, oracle, rag and rule stand beside; base is always there."""
     max_new_tokens: int | None = None
-    """Tokens of each answer; None for 8, or as many as the longest target has, if that is more."""
+    """Tokens of each answer; None for 8, or two more than the longest target has, if that is more."""
     batch_size: int = 16
     """Questions per batch."""
     probes: int = 1

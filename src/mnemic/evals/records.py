@@ -14,7 +14,7 @@ class EditRecord:
     """One fact and its probes. Empty tuples mean that the source has no such probe.
 
     Completion probes (`prompt`, `paraphrases`, `other_relation`, `in_passing`, `neighbours`) are texts to be continued;
-    `questions` and `*_questions` are whole questions to be asked.
+    `questions`, `*_questions` and `unrelated` are whole questions to be asked.
     """
 
     id: str
@@ -43,6 +43,8 @@ class EditRecord:
     """Another, untaught subject (same relation where the source has one): nothing may change."""
     other_questions: tuple[str, ...] = ()
     neighbour_questions: tuple[str, ...] = ()
+    unrelated: tuple[str, ...] = ()
+    """Things to ask that have to do with no taught fact: nothing may change."""
 
 
 _TUPLES = frozenset(f.name for f in fields(EditRecord) if str(f.type).startswith("tuple"))

@@ -17,6 +17,8 @@ from .progress import Progress
 from .protocol import BenchLM, Loads
 
 _AT_LEAST_TOKENS = 8
+_SLACK_TOKENS = 2
+"""At the start of a reply a target is tokenised without the space before it, which may take a token or two more."""
 _TEACH_AT_ONCE = 32
 _FROM_PROMPT = ("oracle", "rag")
 
@@ -67,8 +69,8 @@ class Runner:
         if self._plan.config.max_new_tokens is not None:
             return self._plan.config.max_new_tokens
         targets = [f" {record.target}" for record in self._plan.taught]
-        lengths = map(len, self._lm.tokenizer(targets, add_special_tokens=False)["input_ids"])
-        return max(_AT_LEAST_TOKENS, *lengths)
+        longest = max(map(len, self._lm.tokenizer(targets, add_special_tokens=False)["input_ids"]))
+        return max(_AT_LEAST_TOKENS, longest + _SLACK_TOKENS)
 
     def _teach(self, bar: Progress) -> None:
         facts = [record.fact for record in self._plan.taught]
