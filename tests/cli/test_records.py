@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from mnemic.cli import session
 from mnemic.store import open_store
 from mnemic.types import Item, NewItem
 
@@ -66,6 +67,18 @@ def test_an_unknown_id_changes_nothing(cli: Cli, items: list[Item]) -> None:
     assert (done.exit_code, done.stdout) == (3, "")
     assert "nobody" in done.stderr
     assert len(json.loads(cli("list", "--json").stdout)) == 2
+
+
+@pytest.mark.parametrize(("answer", "left", "code"), [("n\n", 2, 1), ("y\n", 1, 0)])
+def test_forget_asks_somebody_who_sits_there(
+    cli: Cli, items: list[Item], monkeypatch: pytest.MonkeyPatch, answer: str, left: int, code: int
+) -> None:
+    monkeypatch.setattr(session, "interactive", lambda: True)
+    done = cli("forget", items[0].id, text=answer)
+    assert done.exit_code == code
+    assert "My dog is called Biscuit." in done.stderr
+    assert len(json.loads(cli("list", "--json").stdout)) == left
+    assert cli("forget", items[1].id, "--yes").exit_code == 0
 
 
 def test_forget_json_and_the_same_id_twice(cli: Cli, items: list[Item]) -> None:

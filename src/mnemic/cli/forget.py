@@ -1,6 +1,5 @@
 """`mnemic forget`."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ def forget(
     """
     with session.open_records(store) as records:
         found = [records.get(item_id, scope) for item_id in dict.fromkeys(ids)]
-        if not yes and not as_json and sys.stdin.isatty() and output.err.is_terminal:
+        if not yes and not as_json and session.interactive():
             for item in found:
                 output.note(f"{item.id}  {output.line(item.text)}", style=None)
             typer.confirm("Forget?", abort=True, err=True)

@@ -1,5 +1,6 @@
 """How commands get at a memory: with the language model, or light, with the store alone."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,11 @@ from . import output
 if TYPE_CHECKING:
     from ..assistant import MemoryLM
     from ..store.base import Store
+
+
+def interactive() -> bool:
+    """Return whether somebody sits there who can be asked."""
+    return sys.stdin.isatty() and output.err.is_terminal
 
 
 @contextmanager
