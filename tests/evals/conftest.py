@@ -117,7 +117,7 @@ def fake():
     def make(**settings):
         lm = FakeLM(**settings)
 
-        def loads(*, model, store, encoder):
+        def loads(*, model, store, encoder, device):
             assert store == ":memory:"
             return lm
 

@@ -137,7 +137,7 @@ def timed(fake, monkeypatch):
     made = []
 
     def make(fires, slowdown):
-        def loads(*, model, store, encoder):
+        def loads(*, model, store, encoder, device):
             made.append(Timed(fake(fires=fires)[0], clock, slowdown))
             return made[-1]
 

@@ -80,7 +80,7 @@ def run(config: EditsConfig, *, progress: bool = False, loads: Loads = load_defa
     """
     begun = time.perf_counter()
     plan = make_plan(config)
-    environment = describe()
+    environment = describe(config.device)
     with Log(config.log, settings(plan, environment)) as log:
         Runner.fill(plan, log, progress=progress, loads=loads)
         return EditsSummary(

@@ -28,8 +28,9 @@ class Environment:
     device: str = ""
 
 
-def describe(device: str = "cpu") -> Environment:
-    """Return the environment of this process."""
+def describe(device: str | None = None) -> Environment:
+    """Return the environment of this process, and of the device that a model is loaded on."""
+    place = str(torch.get_default_device()) if device is None else device
     return Environment(
         mnemic=__version__,
         revision=_revision(Path(__file__).parent),
@@ -38,7 +39,7 @@ def describe(device: str = "cpu") -> Environment:
         platform=f"{platform.system()} {platform.machine()}",
         cpu=_cpu(),
         threads=torch.get_num_threads(),
-        device=torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        device=torch.cuda.get_device_name(place) if place.startswith("cuda") else place,
     )
 
 

@@ -32,6 +32,8 @@ class PairsConfig:
     """The language model."""
     encoder: str | None = None
     """The text encoder; None for the default one."""
+    device: str | None = None
+    """Where the model runs; None for where it is loaded by default."""
     readers: tuple[str, ...] = ("pointer",)
     """Readers of the memory, each an arm of its own."""
     arms: tuple[str, ...] = ("base", "oracle", "rag", "rule")
@@ -99,7 +101,7 @@ def run(config: PairsConfig, *, progress: bool = False, loads: Loads = load_defa
     """
     begun = time.perf_counter()
     plan = _plan(config)
-    environment = describe()
+    environment = describe(config.device)
     with Log(config.log, settings(plan, environment)) as log:
         Runner.fill(plan, log, progress=progress, loads=loads)
         return PairsSummary(
@@ -122,6 +124,7 @@ def _plan(config: PairsConfig) -> Plan:
             n=len(taught),
             model=config.model,
             encoder=config.encoder,
+            device=config.device,
             readers=config.readers,
             arms=config.arms,
             max_new_tokens=config.max_new_tokens,

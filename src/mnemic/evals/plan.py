@@ -32,6 +32,8 @@ class EditsConfig:
     """The language model."""
     encoder: str | None = None
     """The text encoder; None for the default one."""
+    device: str | None = None
+    """Where the model runs; None for where it is loaded by default."""
     readers: tuple[str, ...] = ("pointer",)
     """Readers of the memory, each an arm of its own."""
     arms: tuple[str, ...] = ARMS

@@ -73,13 +73,13 @@ class BenchLM(Protocol):
 class Loads(Protocol):
     """What opens a model: `mnemic.load`."""
 
-    def __call__(self, *, model: str, store: str, encoder: str | None) -> BenchLM:
+    def __call__(self, *, model: str, store: str, encoder: str | None, device: str | None) -> BenchLM:
         """Open the model over a store."""
         ...
 
 
-def load_default(*, model: str, store: str, encoder: str | None) -> BenchLM:
+def load_default(*, model: str, store: str, encoder: str | None, device: str | None) -> BenchLM:
     """Open a model with `mnemic.load`."""
     from ..assistant import load
 
-    return cast(BenchLM, load(model=model, store=store, encoder=encoder))
+    return cast(BenchLM, load(model=model, store=store, encoder=encoder, device=device))

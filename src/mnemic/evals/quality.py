@@ -35,6 +35,8 @@ class QualityConfig:
     """The language model."""
     encoder: str | None = None
     """The text encoder; None for the default one."""
+    device: str | None = None
+    """Where the model runs; None for where it is loaded by default."""
     reader: str = "pointer"
     """The reader of the memory."""
     batch_size: int = 16
@@ -96,7 +98,7 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
     """
     begun = time.perf_counter()
     records = _records(config)
-    lm = loads(model=config.model, store=":memory:", encoder=config.encoder)
+    lm = loads(model=config.model, store=":memory:", encoder=config.encoder, device=config.device)
     options = {"max_new_tokens": config.tokens, "min_new_tokens": config.tokens, "batch_size": config.batch_size}
     base, heard, prompts = [], [], []
     try:
@@ -128,7 +130,7 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
     loops, loops_base = ([scoring.repeated_share(r.token_ids) for r in replies] for replies in (heard, base))
     return QualitySummary(
         command=command_line("quality", config, QualityConfig()),
-        environment=describe(),
+        environment=describe(config.device),
         config=published(config),
         tokens=config.tokens,
         asked=len(records),

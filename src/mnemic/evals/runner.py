@@ -37,7 +37,7 @@ class Runner:
     def fill(cls, plan: Plan, log: Log, *, progress: bool, loads: Loads) -> None:
         """Measure what `log` doesn't hold yet. Where nothing is missing, no model is loaded."""
         if cls.missing(plan, log):
-            lm = loads(model=plan.config.model, store=":memory:", encoder=plan.config.encoder)
+            lm = loads(model=plan.config.model, store=":memory:", encoder=plan.config.encoder, device=plan.config.device)
             try:
                 cls(plan, log, lm, progress).run()
             finally:

@@ -40,6 +40,8 @@ class SpeedConfig:
     """The language model."""
     encoder: str | None = None
     """The text encoder; None for the default one."""
+    device: str | None = None
+    """Where the model runs; None for where it is loaded by default."""
     seed: int = 0
     """Seed of the facts and of the bootstrap."""
 
@@ -129,10 +131,10 @@ def run(config: SpeedConfig, *, progress: bool = False, loads: Loads = load_defa
     records = generator.generate(config.items + config.writes, config.seed)
     facts, late = records[: config.items], records[config.items :]
     watch = _Stopwatch()
-    plain = loads(model=config.model, store=":memory:", encoder=config.encoder)
+    plain = loads(model=config.model, store=":memory:", encoder=config.encoder, device=config.device)
     try:
         plain.handle.detach()
-        lm = loads(model=config.model, store=":memory:", encoder=config.encoder)
+        lm = loads(model=config.model, store=":memory:", encoder=config.encoder, device=config.device)
         try:
             total = 2 * config.pairs + config.items + config.writes
             with Progress("empty memory", total, shown=progress) as bar:
@@ -155,7 +157,7 @@ def run(config: SpeedConfig, *, progress: bool = False, loads: Loads = load_defa
         plain.close()
     return SpeedSummary(
         command=command_line("speed", config, SpeedConfig()),
-        environment=describe(),
+        environment=describe(config.device),
         config=published(config),
         tokens=config.tokens,
         arms=[full, empty],
