@@ -272,8 +272,8 @@ STAGES = {"teach": teach, "ask": ask}
 
 def run_stage(stage: str, model: str) -> int:
     """Run one stage in this process; return its exit code."""
-    with console.status(f"Loading {model} (the first time, its weights are unpacked: about half a minute) ..."):
-        lm = mnemic.load(model, store=str(STORE))
+    with console.status(f"Loading {model} ..."):
+        lm = mnemic.load(model, store=str(STORE), notify=console.print)
     with lm:
         checks = STAGES[stage](lm)
     return 1 if checks.failed else 0
@@ -289,10 +289,12 @@ def main() -> int:
         return run_stage(arguments.stage, arguments.model)
 
     shutil.rmtree(STORE, ignore_errors=True)
+    # transformers' own bars would tear the tables
+    quiet = {**os.environ, "TQDM_DISABLE": "1"}
     codes = []
     for stage, title in (("teach", "A first process learns, and ends"), ("ask", "A second process remembers")):
         console.print(Panel(title, style="bold"))
-        child = subprocess.Popen([sys.executable, __file__, "--stage", stage, "--model", arguments.model], env=os.environ)
+        child = subprocess.Popen([sys.executable, __file__, "--stage", stage, "--model", arguments.model], env=quiet)
         codes.append(child.wait())
         console.print(Text(f"process {child.pid} has ended\n", style="dim"))
     if any(codes):

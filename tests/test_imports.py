@@ -12,17 +12,9 @@ SRC = Path(__file__).parent.parent / "src" / "mnemic"
 
 PLAIN = {"types", "errors"}
 BELOW_ASSISTANT = PLAIN | {
-    "encoders",
-    "models",
-    "host_texts",
-    "hosts",
-    "checkpoint",
-    "memories",
-    "ops",
-    "store",
-    "registry",
-    "inputs",
-}
+    "checkpoint", "encoders", "explain", "gates", "generation", "host_texts", "hosts", "inputs", "memories", "models", "ops",
+    "progress", "registry", "store",
+}  # fmt: skip
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
@@ -30,8 +22,12 @@ ALLOWED = {
     "evals": BELOW_ASSISTANT | {"__init__", "assistant"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT,
-    "encoders": PLAIN | {"hosts"},
+    "encoders": PLAIN | {"host_texts"},
     "models": PLAIN,
+    "gates": PLAIN | {"memories"},
+    "explain": PLAIN,
+    "generation": PLAIN,
+    "progress": set(),
     "host_texts": PLAIN | {"hosts"},
     "checkpoint": PLAIN | {"__init__", "hosts", "memories", "registry"},
     "hosts": PLAIN | {"__init__", "memories", "registry", "checkpoint"},

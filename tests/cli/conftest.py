@@ -41,10 +41,14 @@ class FakeExplanation:
 class FakeStream(Iterator[str]):
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
+        self.closed = False
         self._pieces = iter([reply.text[:3], reply.text[3:]])
 
     def __next__(self) -> str:
         return next(self._pieces)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @dataclass
@@ -80,7 +84,8 @@ class FakeLM:
         self.asked.append((question, {"memory": memory, **options}))
         spoke = (Spoke(item=ITEM, score=0.98, weight=0.9),) if memory and "dog" in question else ()
         reply = Reply(text="Biscuit" if spoke else "I don't know", token_ids=(1, 2), memories=spoke, prompt=question, ms=12.0)
-        return FakeStream(reply) if stream else reply
+        self.stream = FakeStream(reply)
+        return self.stream if stream else reply
 
     def recall(self, query: str, k: int = 5) -> list[Hit]:
         if "nothing" in query:
@@ -95,9 +100,11 @@ class FakeLM:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeLM:
     """Put a fake behind `mnemic.load` as the command line sees it."""
+    monkeypatch.setenv("TQDM_DISABLE", "1")
     lm = FakeLM()
 
-    def load(**options: Any) -> FakeLM:
+    def load(*, notify: Callable[[str], None], **options: Any) -> FakeLM:
+        notify("This takes a while.")
         lm.loaded_with = options
         return lm
 

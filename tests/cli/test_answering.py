@@ -36,6 +36,11 @@ def test_without_memory(cli: Cli, fake: FakeLM) -> None:
 def test_streamed_and_whole_answers_are_the_same(cli: Cli, fake: FakeLM) -> None:
     whole, streamed = cli("ask", "my dog"), cli("ask", "--stream", "my dog")
     assert (streamed.stdout, streamed.stderr) == (whole.stdout, whole.stderr)
+    assert fake.stream.closed
+
+
+def test_what_takes_long_while_loading_is_said_on_standard_error(cli: Cli, fake: FakeLM) -> None:
+    assert "This takes a while." in cli("recall", "dog").stderr
 
 
 def test_a_question_from_standard_input(cli: Cli, fake: FakeLM) -> None:
@@ -90,7 +95,7 @@ def test_an_error_of_mnemic_is_one_message_and_no_stack_trace(cli: Cli, fake: Fa
     monkeypatch.setattr(fake, "ask", refuse)
     done = cli("ask", "dog")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "Error: A host has to be known. Got: family 'mamba'. Name its parts with HostParts.\n"
+    assert done.stderr.splitlines()[1:] == ["Error: A host has to be known. Got: family 'mamba'. Name its parts with HostParts."]
     assert "Traceback" in cli("--debug", "ask", "dog").stderr
 
 
@@ -106,7 +111,7 @@ def test_an_interrupt_exits_with_130(cli: Cli, fake: FakeLM, monkeypatch: pytest
     monkeypatch.setattr(fake, "ask", interrupt)
     done = cli("ask", "dog")
     assert done.exit_code == 130
-    assert done.stderr == "Interrupted.\n"
+    assert done.stderr.splitlines()[1:] == ["Interrupted."]
 
 
 def test_texts_cannot_drive_the_terminal() -> None:

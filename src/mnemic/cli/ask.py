@@ -1,6 +1,7 @@
 """`mnemic ask`."""
 
 import sys
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -40,12 +41,13 @@ def ask(
     streamed = (output.out.is_terminal if stream is None else stream) and not as_json
     with session.open_memory(model, store, encoder, scope) as lm:
         if streamed:
-            pieces = lm.ask(text, memory=memory, stream=True, **options_of_generate)
-            for piece in pieces:
-                sys.stdout.write(output.clean(piece))
-                sys.stdout.flush()
-            sys.stdout.write("\n")
-            reply = pieces.reply
+            # closed whatever happens, or an interrupted answer would be generated to its end
+            with closing(lm.ask(text, memory=memory, stream=True, **options_of_generate)) as pieces:
+                for piece in pieces:
+                    sys.stdout.write(output.clean(piece))
+                    sys.stdout.flush()
+                sys.stdout.write("\n")
+                reply = pieces.reply
         else:
             reply = lm.ask(text, memory=memory, **options_of_generate)
     if as_json:

@@ -1,5 +1,6 @@
 """How commands get at a memory: with the language model, or light, with the store alone."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +23,12 @@ def interactive() -> bool:
 @contextmanager
 def open_memory(model: str, store: str, encoder: str | None, scope: str) -> Iterator["MemoryLM"]:
     """Load the model and open the store, and close both."""
+    # the bars that transformers draws while it reads a file would tear the spinner; read when it is first imported
+    os.environ.setdefault("TQDM_DISABLE", "1")
     with output.waiting(f"Loading {model} ..."):
         from ..assistant import load
 
-        memory = load(model=model, store=store, encoder=encoder, scope=scope)
+        memory = load(model=model, store=store, encoder=encoder, scope=scope, notify=output.note)
     with memory:
         yield memory
 
