@@ -73,6 +73,14 @@ def test_free_disk(cli: Cli, monkeypatch: pytest.MonkeyPatch, free: int, state: 
     assert done.exit_code == (state == "broken")
 
 
+def test_it_says_where_unpacked_weights_are(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMIC_CACHE", str(tmp_path / "cache"))
+    assert "when it is first loaded" in checks(cli("doctor", "--json"))["model"]["detail"]
+    (tmp_path / "cache" / "smollm2-135m-instruct-0.1.2").mkdir(parents=True)
+    (tmp_path / "cache" / "smollm2-135m-instruct-0.1.2" / "config.json").write_text("{}", encoding="utf-8")
+    assert f"unpacked in {tmp_path / 'cache'}" in checks(cli("doctor", "--json"))["model"]["detail"]
+
+
 def test_a_model_folder_needs_a_config(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()

