@@ -41,7 +41,7 @@ def test_a_store_is_counted(cli: Cli, tmp_path: Path) -> None:
         store.insert([NewItem(text="A", scope="anna", key=np.array([1, 0], dtype=np.float32), reason="new")])
     found = checks(cli("doctor", "--json"))["store"]
     assert found["state"] == "ok"
-    assert "fake encoder" in found["detail"]
+    assert "format 1, encoder fake encoder" in found["detail"]
     assert "anna: 1" in found["detail"]
 
 

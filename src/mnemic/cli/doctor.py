@@ -151,7 +151,7 @@ def _store(location: str) -> Iterator[Check]:
         with open_store(location) as records:
             problems = records.check()
             scopes = {scope: records.count(scope) for scope in records.scopes()}
-            encoder = records.encoder_id or "none yet"
+            about = f"format {records.format_version}, encoder {records.encoder_id or 'none yet'}"
     except MnemicError as error:
         yield Check(name="store", state="broken", detail=str(error))
         return
@@ -164,7 +164,7 @@ def _store(location: str) -> Iterator[Check]:
         )
         return
     items = ", ".join(f"{scope}: {count}" for scope, count in scopes.items()) or "no scopes yet"
-    yield Check(name="store", state="ok", detail=f"{location}, whole; encoder {encoder}; active items by scope: {items}")
+    yield Check(name="store", state="ok", detail=f"{location}, whole; {about}; active items by scope: {items}")
 
 
 def _disk(folder: Path) -> Check:

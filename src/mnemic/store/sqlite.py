@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import EncoderMismatch, StoreError, rule_got_do
 from ..types import Event, FloatArray, Item, NewItem, Status
-from . import checks, records
+from . import checks, records, schema
 from .base import Scored
 from .connection import STATES, explained, open_database, open_in_memory
 from .index import ExactIndex, SearchIndex
@@ -67,6 +67,12 @@ class SqliteStore:
         """Size E of the stored vectors; None while the store is new."""
         encoder = self._stored_encoder()
         return encoder[1] if encoder else None
+
+    @property
+    def format_version(self) -> int:
+        """Version of the format on disk."""
+        with self._reading() as db:
+            return schema.version_of(db)
 
     @property
     def revision(self) -> int:
