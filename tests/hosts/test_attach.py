@@ -3,112 +3,18 @@ import threading
 
 import pytest
 import torch
-from transformers import DynamicCache, StaticCache
+from transformers import DynamicCache
 
+from hosts.support import LOGITS, TOKENS, Counting, armed
 from mnemic.errors import ConfigError, HostNotSupported, ShapeError
 from mnemic.hosts import FAMILIES, attach
-from mnemic.memories.base import Memory, Site
+from mnemic.memories.base import Site
 from mnemic.testing import TraceMemory, tiny_model
-
-LOGITS = Site("logits")
-TOKENS = torch.tensor([[3, 14, 15, 9, 2, 6], [5, 35, 8, 9, 7, 9]])
 
 
 @pytest.fixture
 def model():
     return tiny_model("llama")
-
-
-def armed(model, **options):
-    memory = TraceMemory(**options)
-    handle = attach(model, memory)
-    memory.arm()
-    return handle
-
-
-class Counting(Memory):
-    """Counts how often a sequence begins; writes down what it was given."""
-
-    name = "counting"
-
-    def __init__(self, sites=(LOGITS,)):
-        super().__init__()
-        self.at = sites
-        self.begun = []
-        self.steps = []
-
-    def bind(self, host):
-        self.host = host
-
-    def sites(self):
-        return self.at
-
-    def active(self):
-        return True
-
-    def begin(self, token_ids, mask):
-        self.begun.append((None if token_ids is None else token_ids.tolist(), mask.tolist()))
-        return {"n": torch.zeros(mask.shape[0])}
-
-    def step(self, x, state, context):
-        self.steps.append(context)
-        return x, {"n": state["n"] + context.mask.sum(1)}
-
-
-# -- when a sequence begins ------------------------------------------------------------------------------------------------------
-
-
-def test_begin_is_called_once_per_cache_with_the_prompt(model):
-    memory = Counting()
-    attach(model, memory)
-    model.generate(TOKENS, attention_mask=torch.ones_like(TOKENS), max_new_tokens=4, do_sample=False)
-    assert memory.begun == [(TOKENS.tolist(), torch.ones_like(TOKENS).bool().tolist())]
-
-
-def test_begin_sees_repeated_rows_and_padding(model):
-    memory = Counting()
-    attach(model, memory)
-    mask = torch.ones_like(TOKENS)
-    mask[0, :2] = 0
-    model.generate(TOKENS, attention_mask=mask, max_new_tokens=3, num_beams=2, do_sample=False)
-    assert memory.begun == [(TOKENS.repeat_interleave(2, 0).tolist(), mask.repeat_interleave(2, 0).bool().tolist())]
-
-
-def test_begin_is_called_in_every_forward_without_cache(model):
-    memory = Counting()
-    attach(model, memory)
-    model.generate(TOKENS, attention_mask=torch.ones_like(TOKENS), max_new_tokens=3, do_sample=False, use_cache=False)
-    assert [len(tokens[0]) for tokens, _ in memory.begun] == [6, 7, 8]
-    assert all(tokens[0][:6] == TOKENS[0].tolist() for tokens, _ in memory.begun)
-
-
-def test_guidance_runs_a_sequence_of_its_own(model):
-    memory = Counting()
-    attach(model, memory)
-    options = {"max_new_tokens": 3, "do_sample": False, "attention_mask": torch.ones(1, 6, dtype=torch.long)}
-    model.generate(TOKENS[:1], guidance_scale=1.5, **options)
-    assert [tokens for tokens, _ in memory.begun] == [TOKENS[:1].tolist(), TOKENS[:1, -1:].tolist()]
-
-
-def test_embeddings_begin_without_token_ids(model):
-    memory = Counting()
-    attach(model, memory)
-    model(inputs_embeds=model.get_input_embeddings()(TOKENS))
-    assert memory.begun[0][0] is None
-
-
-def test_a_memory_that_was_silent_when_a_sequence_began_stays_silent_in_it(model):
-    memory = TraceMemory()
-    handle = attach(model, memory)
-    base = model(TOKENS).logits
-    out = model(TOKENS[:, :3])
-    memory.arm()
-    rest = model(TOKENS[:, 3:], past_key_values=out.past_key_values).logits
-    assert torch.allclose(rest, base[:, 3:], atol=1e-5)
-    assert handle.states(out.past_key_values) == (None,)
-
-
-# -- disabled, reset, detach -----------------------------------------------------------------------------------------------------
 
 
 def test_disabled_survives_exceptions_and_nesting(model):
@@ -203,6 +109,61 @@ def test_a_failed_forward_leaves_nothing_behind(model):
     handle.detach()
 
 
+def test_a_forward_that_failed_before_the_first_block_is_undone(model):
+    handle = armed(model, sites=("input",))
+    whole = model(TOKENS).logits
+    cache = model(TOKENS[:, :3]).past_key_values
+    breaking = model.model.layers[0].input_layernorm.register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model(TOKENS[:, 3:], past_key_values=cache)
+    breaking.remove()
+    assert torch.allclose(model(TOKENS[:, 3:], past_key_values=cache).logits, whole[:, 3:], atol=1e-4)
+    assert handle.states(cache)[0] is not None
+
+
+def test_a_begin_that_failed_leaves_an_empty_cache_usable(model):
+    memory = Counting()
+    attach(model, memory)
+    cache = DynamicCache(config=model.config)
+    begin, memory.begin = memory.begin, lambda token_ids, mask: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        model(TOKENS, past_key_values=cache)
+    memory.begin = begin
+    model(TOKENS, past_key_values=cache)
+    assert len(memory.begun) == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_forward_called_past_the_models_hooks_has_its_memory(family):
+    model = tiny_model(family)
+    handle = armed(model)
+    whole = model(TOKENS).logits
+    assert torch.equal(model.forward(TOKENS).logits, whole)
+    out = model.forward(TOKENS[:, :4], logits_to_keep=2)
+    assert torch.allclose(out.logits, whole[:, 2:4], atol=1e-4)
+    rest = model(TOKENS[:, 4:], past_key_values=out.past_key_values).logits
+    assert torch.allclose(rest, whole[:, 4:], atol=1e-4)
+    with pytest.raises(HostNotSupported, match=r"Call model\(...\) instead of model.forward\(...\)"):
+        model.forward(TOKENS, logits_to_keep=torch.tensor([0, 2]))
+    assert torch.equal(model(TOKENS).logits, whole)
+    handle.detach()
+
+
+def test_a_base_forward_that_a_memory_asks_for(model):
+    memory = Counting(sites=(Site("block", 0), LOGITS))
+    handle = attach(model, memory)
+    step = memory.step
+
+    def nosy(x, state, context):
+        with handle.disabled():
+            model(TOKENS)
+        return step(x, state, context)
+
+    memory.step = nosy
+    model(TOKENS)
+    assert [context.site for context in memory.steps] == [Site("block", 0), LOGITS]
+
+
 def test_detach_twice_and_attach_again_keeps_what_was_learned(model):
     handle = armed(model)
     spoken = model(TOKENS).logits
@@ -231,9 +192,6 @@ def test_a_copied_model_has_a_memory_of_its_own(model):
     handle.detach()
     assert torch.equal(twin(TOKENS).logits, spoken)
     assert not torch.equal(model(TOKENS).logits, spoken)
-
-
-# -- what is refused -------------------------------------------------------------------------------------------------------------
 
 
 def test_one_attach_at_a_time(model):
@@ -324,187 +282,6 @@ def test_no_input_at_all(model):
         model()
 
 
-# -- what the host is given ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_hidden_states_show_what_the_model_used(family):
-    model = tiny_model(family)
-    base = model(TOKENS, output_hidden_states=True).hidden_states
-    handle = armed(model, sites=("input", "middle", "top"))
-    shown = model(TOKENS, output_hidden_states=True).hidden_states
-    assert len(shown) == len(base)
-    assert not torch.allclose(shown[0], base[0])
-    # the block after the last changed one gives the same as when it is run on what was shown
-    assert torch.allclose(model.get_output_embeddings()(_projected(model, shown[-1])), _logits(handle, model), atol=1e-5)
-
-
-def _projected(model, hidden):
-    projection = getattr(getattr(model.base_model, "decoder", None), "project_out", None)
-    already = projection is None or hidden.shape[-1] == projection.out_features
-    return hidden if already else projection(hidden)
-
-
-def _logits(handle, model):
-    return model(TOKENS).logits
-
-
-@pytest.mark.parametrize(
-    "keep",
-    [
-        1,
-        3,
-        torch.tensor([0, 4]),
-        torch.tensor([-1, 2]),
-        torch.tensor([[1, 5], [0, 3]]),
-        torch.tensor([[True, False, True, False, False, True], [False, False, False, False, True, False]]),
-    ],
-    ids=["last", "last three", "positions", "negative and unsorted", "by row", "mask"],
-)
-def test_every_form_of_logits_to_keep(model, keep):
-    armed(model)
-    whole = model(TOKENS).logits
-    if isinstance(keep, int):
-        expected = whole[:, -keep:]
-    elif keep.dtype == torch.bool:
-        expected = whole[keep]
-    else:
-        expected = whole[:, keep] if keep.ndim == 1 else whole.take_along_dim(keep[..., None], 1)
-    out = model(TOKENS, logits_to_keep=keep)
-    assert torch.allclose(out.logits, expected, atol=1e-5)
-    # and the state went on over all tokens
-    rest = model(TOKENS[:, :2], past_key_values=out.past_key_values).logits
-    again = model(torch.cat([TOKENS, TOKENS[:, :2]], 1)).logits[:, 6:]
-    assert torch.allclose(rest, again, atol=1e-4)
-
-
-def test_the_loss_is_that_of_the_logits_with_memory(model):
-    armed(model)
-    out = model(TOKENS, labels=TOKENS)
-    expected = torch.nn.functional.cross_entropy(out.logits[:, :-1].flatten(0, 1), TOKENS[:, 1:].flatten())
-    assert torch.allclose(out.loss, expected)
-
-
-def test_gradients_reach_the_memory_alone_when_the_host_is_frozen(model):
-    handle = armed(model)
-    model.requires_grad_(False)
-    model(TOKENS, labels=TOKENS).loss.backward()
-    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in handle.memories[0].write.values())
-
-
-def test_the_soft_cap_comes_after_the_memory():
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    sizes = {"hidden_size": 20, "intermediate_size": 28, "num_hidden_layers": 2, "num_attention_heads": 5, "head_dim": 4}
-    config = AutoConfig.for_model("gemma2", vocab_size=61, num_key_value_heads=1, final_logit_softcapping=2.0, **sizes)
-    model = AutoModelForCausalLM.from_config(config).eval()
-    memory = TraceMemory(sites=("logits",))
-    attach(model, memory)
-    memory.arm(strength=50.0)
-    logits = model(TOKENS).logits
-    assert logits.abs().max() <= 2.0
-    assert logits.abs().max() > 1.9
-
-
-def test_positional_arguments(model):
-    armed(model)
-    whole = model(TOKENS).logits
-    cache = DynamicCache(config=model.config)
-    first = model(TOKENS[:, :4], None, None, cache).logits
-    rest = model(TOKENS[:, 4:], None, None, cache).logits
-    assert torch.allclose(torch.cat([first, rest], 1), whole, atol=1e-4)
-
-
-@pytest.mark.parametrize("form", ["2-D", "4-D bool", "4-D additive", "dict"])
-def test_every_form_of_mask_tells_padding(model, form):
-    armed(model)
-    mask = torch.ones(2, 6, dtype=torch.long)
-    mask[1, :2] = 0
-    places = (mask.cumsum(1) - 1).clamp(min=0)
-    expected = model(TOKENS, attention_mask=mask, position_ids=places).logits
-    allowed = torch.ones(6, 6, dtype=torch.bool).tril()[None, None] & mask.bool()[:, None, None, :]
-    additive = torch.where(allowed, 0.0, torch.finfo(torch.float32).min)
-    given = {"2-D": mask, "4-D bool": allowed, "4-D additive": additive, "dict": {"full_attention": allowed}}[form]
-    if form == "dict":
-        from mnemic.hosts.padding import real_tokens
-
-        assert torch.equal(real_tokens(given, 2, 6, 0, TOKENS.device), mask.bool())
-        return
-    logits = model(TOKENS, attention_mask=given, position_ids=places).logits
-    assert torch.allclose(logits[mask.bool()], expected[mask.bool()], atol=1e-5)
-
-
-def test_an_unreadable_mask_is_refused(model):
-    armed(model)
-    from mnemic.hosts.padding import real_tokens
-
-    with pytest.raises(HostNotSupported, match="Pass a 2-D or a 4-D attention_mask"):
-        real_tokens(torch.ones(2, 3, 4), 2, 3, 0, TOKENS.device)
-
-
-@pytest.mark.parametrize("family", ["llama", "mistral", "gpt2"])
-def test_a_static_cache_gives_the_same(family):
-    model = tiny_model(family)
-    armed(model)
-    mask = torch.ones_like(TOKENS)
-    mask[1, :2] = 0
-    options = {"attention_mask": mask, "max_new_tokens": 6, "do_sample": False, "disable_compile": True}
-    dynamic = model.generate(TOKENS, **options)
-    assert torch.equal(model.generate(TOKENS, cache_implementation="static", **options), dynamic)
-    cache = StaticCache(config=model.config, max_cache_len=20)
-    model(TOKENS, past_key_values=cache)
-    cache.reset()
-    assert torch.allclose(model(TOKENS, past_key_values=cache).logits, model(TOKENS).logits, atol=1e-4)
-
-
-def test_device_and_dtype_follow_the_host(model):
-    handle = armed(model)
-    assert handle.host.dtype == torch.float32
-    model.to(torch.bfloat16)
-    assert model(TOKENS).logits.dtype == torch.bfloat16
-    assert {weight.dtype for weight in handle.memories[0].parameters()} == {torch.bfloat16}
-    assert handle.host.dtype == torch.bfloat16
-    model.to("meta")
-    assert handle.host.device.type == "meta"
-
-
-def test_a_memory_may_keep_its_own_floating_point_type(model, monkeypatch):
-    monkeypatch.setattr(TraceMemory, "parameter_dtype", torch.float32)
-    handle = armed(model.to(torch.bfloat16))
-    assert model(TOKENS).logits.dtype == torch.bfloat16
-    assert {weight.dtype for weight in handle.memories[0].parameters()} == {torch.float32}
-
-
-def test_streaming(model):
-    from transformers.generation.streamers import BaseStreamer
-
-    class Kept(BaseStreamer):
-        def __init__(self):
-            self.tokens = []
-
-        def put(self, value):
-            self.tokens += value.flatten().tolist()
-
-        def end(self):
-            self.tokens.append(None)
-
-    armed(model)
-    options = {"attention_mask": torch.ones(1, 6, dtype=torch.long), "max_new_tokens": 5, "do_sample": False}
-    streamer = Kept()
-    said = model.generate(TOKENS[:1], **options)
-    model.generate(TOKENS[:1], streamer=streamer, **options)
-    assert streamer.tokens == [*said[0].tolist(), None]
-
-
-def test_embeddings_give_the_same_below_the_logits(model):
-    armed(model, sites=("input", "middle", "top"))
-    embeds = model.get_input_embeddings()(TOKENS)
-    assert torch.allclose(model(inputs_embeds=embeds).logits, model(TOKENS).logits, atol=1e-5)
-
-
-# -- torch.compile ---------------------------------------------------------------------------------------------------------------
-
-
 def test_a_model_compiled_after_attach_is_refused(model):
     handle = armed(model)
     compiled = torch.compile(model, backend="eager")
@@ -514,54 +291,3 @@ def test_a_model_compiled_after_attach_is_refused(model):
     with handle.disabled(), torch.no_grad():
         assert compiled(TOKENS).logits.shape == (2, 6, 61)
     torch.compiler.reset()
-
-
-# -- how far a crop reaches ------------------------------------------------------------------------------------------------------
-
-
-def test_a_crop_beyond_the_journal_is_refused_and_leaves_the_cache_whole(model, monkeypatch):
-    handle = armed(model)
-    whole = model(TOKENS).logits
-    monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 0)
-    cache = model(TOKENS[:, :4]).past_key_values
-    message = r"as its memory's journal reaches. Got: a crop of 2 of 4 tokens. Call cache.activate_past_recording\(\)"
-    with pytest.raises(HostNotSupported, match=message):
-        cache.crop(-2)
-    assert torch.allclose(model(TOKENS[:, 4:], past_key_values=cache).logits, whole[:, 4:], atol=1e-4)
-    assert handle.states(cache)[0] is not None
-
-
-def test_a_crop_that_was_announced_reaches_back_whatever_it_takes(model, monkeypatch):
-    armed(model)
-    whole = model(TOKENS).logits
-    monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 0)
-    cache = model(TOKENS[:, :2]).past_key_values
-    cache.activate_past_recording()
-    model(torch.tensor([[1, 2, 3], [4, 5, 6]]), past_key_values=cache)
-    cache.crop(-3)
-    assert torch.allclose(model(TOKENS[:, 2:], past_key_values=cache).logits, whole[:, 2:], atol=1e-4)
-
-
-def test_a_crop_to_nothing_begins_anew(model):
-    memory = Counting()
-    attach(model, memory)
-    cache = model(TOKENS).past_key_values
-    cache.crop(-6)
-    model(TOKENS[:, :2], past_key_values=cache)
-    assert [len(tokens[0]) for tokens, _ in memory.begun] == [6, 2]
-
-
-def test_the_journal_stays_within_its_bounds(model, monkeypatch):
-    armed(model)
-    monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 5000)
-    cache = model(TOKENS).past_key_values
-    for _ in range(40):
-        model(TOKENS[:, :1], past_key_values=cache)
-        cache.reorder_cache(torch.tensor([1, 0]))
-    from mnemic.hosts.track import Forward, track_of
-
-    track = track_of(cache)
-    held = sum(entry.nbytes() for entry in track._journal if isinstance(entry, Forward))
-    assert held == track._bytes
-    assert 0 < held <= 5000
-    assert len(track._journal) < 80

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +19,12 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from ..errors import HostNotSupported, ShapeError, rule_got_do
 from ..memories.base import Memory, Site, State, StepContext
+from .calls import Args, DecoderCall, Kwargs, argument, positions_of_view, read_decoder_call, under_dynamo, with_argument
 from .families import Located, reference_weight
 from .padding import kept_positions, real_tokens
 from .track import HOST, Call, Forward, Track, put_track, track_of
 
 INPUT, TOP, LOGITS = Site("input"), Site("top"), Site("logits")
-
-_Args = tuple[Any, ...]
-_Kwargs = dict[str, Any]
 
 
 @dataclass
@@ -35,29 +33,21 @@ class Frame:
 
     engine: "Engine"
     logits_to_keep: int | Tensor | None
-    """None when the decoder was called by itself."""
+    """None where the model's own hooks were passed by: the decoder called by itself, or `model.forward` instead of the model."""
     track: Track | None = None
     """None while no memory takes part."""
     token_ids: Tensor | None = None
     mask: Tensor | None = None
     entry: Forward | None = None
     calls_left: int = 0
+    hidden: Tensor | None = None
+    """What a decoder called by itself returned: the head may still follow."""
     sits_out: bool = False
     """Nobody takes part in sequences that begin here, in a cache that the decoder makes itself."""
 
 
 _frame: ContextVar[Frame | None] = ContextVar("mnemic_frame", default=None)
 _disabled: ContextVar[tuple[int, ...]] = ContextVar("mnemic_disabled", default=())
-
-
-class _Inputs(NamedTuple):
-    token_ids: Tensor | None
-    rows: int
-    width: int
-    attention_mask: object
-    cache: Cache | None
-    use_cache: bool | None
-    device: torch.device
 
 
 class Engine:
@@ -145,22 +135,22 @@ class Engine:
 
     # -- a forward -------------------------------------------------------------------------------------------------------------
 
-    def _before_model(self, module: nn.Module, args: _Args, kwargs: _Kwargs) -> None:
+    def _before_model(self, module: nn.Module, args: Args, kwargs: Kwargs) -> None:
         if self._off():
             return
-        keep = _argument(self._model_arguments, args, kwargs, "logits_to_keep")
+        keep = argument(self._model_arguments, args, kwargs, "logits_to_keep")
         _frame.set(Frame(engine=self, logits_to_keep=0 if keep is None else keep))
 
-    def _after_model(self, module: nn.Module, args: _Args, output: object) -> None:
+    def _after_model(self, module: nn.Module, args: Args, output: object) -> None:
         frame = self._current()
         if frame is not None:
             _frame.set(None)
             self._close(frame, failed=output is None)
 
-    def _before_decoder(self, module: nn.Module, args: _Args, kwargs: _Kwargs) -> tuple[_Args, _Kwargs] | None:
+    def _before_decoder(self, module: nn.Module, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs] | None:
         if self._off():
             return None
-        if _under_dynamo():
+        if under_dynamo():
             raise HostNotSupported(
                 rule_got_do(
                     "A memory's hooks run outside of torch.compile.",
@@ -169,35 +159,42 @@ class Engine:
                 )
             )
         frame = self._current()
-        if frame is None:
+        if frame is None or frame.logits_to_keep is None:
             frame = Frame(engine=self, logits_to_keep=None)
             _frame.set(frame)
-        inputs = self._read(args, kwargs)
+        call = read_decoder_call(self._decoder_arguments, args, kwargs)
         taking_part = [index for index, memory in enumerate(self.memories) if memory.active()]
-        caching = inputs.cache is not None or self._caching(inputs)
-        if inputs.cache is None and not taking_part:
+        caching = call.cache is not None or self._caching(call)
+        if call.cache is None and not taking_part:
             frame.sits_out = caching
             return None
-        cache, changed = inputs.cache, None
+        cache, changed = call.cache, None
         if cache is None and caching:
             # the decoder would make this very cache below our reach; made here, state survives plain forwards too
             cache = DynamicCache(config=self._config)
-            changed = _with_argument(self._decoder_arguments, args, kwargs, "past_key_values", cache)
-        track = self._begin(Track(self, self.memories), inputs, taking_part) if cache is None else None
+            changed = with_argument(self._decoder_arguments, args, kwargs, "past_key_values", cache)
+        track = self._begin(Track(self, self.memories), call, taking_part) if cache is None else None
         if cache is not None:
-            track = self._resume(cache, inputs, taking_part)
+            track = self._resume(cache, call, taking_part)
         if track is not None and track.states:
-            self._open(frame, track, inputs, cached=cache is not None)
+            self._open(frame, track, call, cached=cache is not None)
         return changed
 
-    def _after_decoder(self, module: nn.Module, args: _Args, output: object) -> None:
+    def _after_decoder(self, module: nn.Module, args: Args, output: Any) -> None:
         frame = self._current()
-        if frame is not None and frame.sits_out:
+        if frame is None:
+            return
+        if frame.sits_out:
             self._sit_out(output)
-        if frame is not None and frame.logits_to_keep is None:
-            _frame.set(None)
-            # by itself, a decoder never reaches the head: a cache that goes through it alone can't be continued with memory
-            self._close(frame, failed=output is None or LOGITS in self._sites)
+        if frame.logits_to_keep is not None:
+            return
+        track = frame.track
+        if output is not None and track is not None and any(index in track.states for index in self._sites.get(LOGITS, ())):
+            # peft, for one, calls model.forward: then the head is next. A cache that goes on without it can't be continued
+            frame.hidden = output[0]
+            return
+        _frame.set(None)
+        self._close(frame, failed=output is None)
 
     def _sit_out(self, output: Any) -> None:
         """Note on the cache that the decoder made itself that no memory took part from its beginning."""
@@ -210,37 +207,12 @@ class Engine:
         frame = _frame.get()
         return frame if frame is not None and frame.engine is self and not self._off() else None
 
-    def _read(self, args: _Args, kwargs: _Kwargs) -> _Inputs:
-        token_ids = _argument(self._decoder_arguments, args, kwargs, "input_ids")
-        embeds = _argument(self._decoder_arguments, args, kwargs, "inputs_embeds")
-        source = token_ids if token_ids is not None else embeds
-        if not isinstance(source, Tensor):
-            raise HostNotSupported(rule_got_do("A forward is given input_ids or inputs_embeds.", "neither", "Pass one of them."))
-        if token_ids is not None:
-            token_ids = token_ids if token_ids.ndim == 2 else token_ids.reshape(-1, token_ids.shape[-1])
-            source = token_ids
-        rows, width = source.shape[0], source.shape[1]
-        cache = _argument(self._decoder_arguments, args, kwargs, "past_key_values")
-        if cache is not None and not isinstance(cache, Cache):
-            raise HostNotSupported(
-                rule_got_do("past_key_values is a transformers Cache.", type(cache).__name__, "Pass a DynamicCache.")
-            )
-        return _Inputs(
-            token_ids=token_ids,
-            rows=rows,
-            width=width,
-            attention_mask=_argument(self._decoder_arguments, args, kwargs, "attention_mask"),
-            cache=cache,
-            use_cache=_argument(self._decoder_arguments, args, kwargs, "use_cache"),
-            device=source.device,
-        )
-
-    def _caching(self, inputs: _Inputs) -> bool:
+    def _caching(self, call: DecoderCall) -> bool:
         """Whether the host will use a cache in this forward, given or not."""
-        wanted = inputs.use_cache if inputs.use_cache is not None else getattr(self._config, "use_cache", False)
+        wanted = call.use_cache if call.use_cache is not None else getattr(self._config, "use_cache", False)
         if not (getattr(self.parts.decoder, "gradient_checkpointing", False) and self.parts.decoder.training):
             return bool(wanted)
-        if inputs.use_cache:
+        if call.use_cache:
             raise HostNotSupported(
                 rule_got_do(
                     "Gradient checkpointing drops the cache, and with it the memory's state.",
@@ -250,7 +222,7 @@ class Engine:
             )
         return False
 
-    def _resume(self, cache: Cache, inputs: _Inputs, taking_part: list[int]) -> Track:
+    def _resume(self, cache: Cache, call: DecoderCall, taking_part: list[int]) -> Track:
         """Return the cache's track, begun if the cache is empty."""
         track = track_of(cache)
         length = int(cache.get_seq_length())
@@ -275,48 +247,49 @@ class Engine:
         if track is None or track.owner is not self:
             track = Track(self, self.memories)
             put_track(cache, track)
-        return self._begin(track, inputs, taking_part)
+        return self._begin(track, call, taking_part)
 
-    def _begin(self, track: Track, inputs: _Inputs, taking_part: list[int]) -> Track:
+    def _begin(self, track: Track, call: DecoderCall, taking_part: list[int]) -> Track:
         """Decide who takes part, and make the states of new sequences."""
-        track.begun = True
         if not taking_part:
+            track.begun = True
             return track
         self._place()
-        mask = real_tokens(inputs.attention_mask, inputs.rows, inputs.width, 0, inputs.device)
+        states: dict[int, State] = {HOST: {"ended": torch.zeros(call.rows, dtype=torch.bool, device=call.device)}}
+        mask = real_tokens(call.attention_mask, call.rows, call.width, 0, call.device)
         for index in taking_part:
-            state = self.memories[index].begin(inputs.token_ids, mask)
+            state = self.memories[index].begin(call.token_ids, mask)
             for name, tensor in state.items():
-                if tensor.ndim == 0 or tensor.shape[0] != inputs.rows:
+                if tensor.ndim == 0 or tensor.shape[0] != call.rows:
                     raise ShapeError(
                         rule_got_do(
                             "Dimension 0 of every state tensor is the batch row.",
-                            f"{tuple(tensor.shape)} for {inputs.rows} rows in {name!r} of memory {self.memories[index].name!r}",
+                            f"{tuple(tensor.shape)} for {call.rows} rows in {name!r} of memory {self.memories[index].name!r}",
                             "Return one state per row from begin().",
                         )
                     )
-            track.states[index] = state
-        track.states[HOST] = {"ended": torch.zeros(inputs.rows, dtype=torch.bool, device=inputs.device)}
+            states[index] = state
+        track.states, track.begun = states, True
         return track
 
-    def _open(self, frame: Frame, track: Track, inputs: _Inputs, *, cached: bool) -> None:
+    def _open(self, frame: Frame, track: Track, call: DecoderCall, *, cached: bool) -> None:
         self._place()
+        # one token is never cut in half: nothing to keep for a replay
+        frame.entry = track.start(call.width, [] if cached and call.width > 1 else None)
         ended = track.states[HOST]["ended"]
-        if ended.shape[0] != inputs.rows:
+        if ended.shape[0] != call.rows:
             raise ShapeError(
                 rule_got_do(
                     "A cache is continued with as many rows as it has.",
-                    f"{inputs.rows} rows for a cache of {ended.shape[0]}",
+                    f"{call.rows} rows for a cache of {ended.shape[0]}",
                     "Select or repeat the cache's rows first.",
                 )
             )
         frame.track = track
-        frame.token_ids = inputs.token_ids
-        mask = real_tokens(inputs.attention_mask, inputs.rows, inputs.width, track.seen, inputs.device)
-        # one token is never cut in half: nothing to keep for a replay
-        frame.entry = Forward(inputs.width, dict(track.states), [] if cached and inputs.width > 1 else None)
+        frame.token_ids = call.token_ids
+        mask = real_tokens(call.attention_mask, call.rows, call.width, track.seen, call.device)
         frame.calls_left = sum(index in track.states for indices in self._sites.values() for index in indices)
-        frame.mask = self._without_filler(track, inputs.token_ids, mask)
+        frame.mask = self._without_filler(track, call.token_ids, mask)
 
     def _without_filler(self, track: Track, tokens: Tensor | None, mask: Tensor) -> Tensor:
         """Take out what `generate` feeds to finished rows: pads with mask 1, after the row's end token.
@@ -343,7 +316,7 @@ class Engine:
         return ends, pad if pad is not None else (ends[0] if ends else None)
 
     def _close(self, frame: Frame, *, failed: bool) -> None:
-        """Commit a complete forward. After a failed one the cache's length tells that memory and cache have parted."""
+        """Commit a complete forward; what a failed one did to the states, the track undoes when it is used again."""
         if frame.track is None or frame.entry is None or failed:
             return
         if frame.calls_left:
@@ -354,7 +327,7 @@ class Engine:
                     "Turn that off, or detach the memory.",
                 )
             )
-        frame.track.advance(frame.entry)
+        frame.track.advance()
 
     def _place(self) -> None:
         """Move the memories to where the host is; after `model.to(...)` too."""
@@ -396,7 +369,7 @@ class Engine:
             )
         return changed, state
 
-    def _at_input(self, module: nn.Module, args: _Args, kwargs: _Kwargs) -> tuple[_Args, _Kwargs] | None:
+    def _at_input(self, module: nn.Module, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs] | None:
         frame = self._current()
         if frame is None or frame.track is None:
             return None
@@ -405,7 +378,7 @@ class Engine:
         hidden = kwargs["hidden_states"]
         return args, {**kwargs, "hidden_states": self._at(INPUT, hidden, self._positions(hidden))}
 
-    def _at_output(self, sites: tuple[Site, ...], module: nn.Module, args: _Args, output: Any) -> Any:
+    def _at_output(self, sites: tuple[Site, ...], module: nn.Module, args: Args, output: Any) -> Any:
         frame = self._current()
         if frame is None or frame.track is None:
             return None
@@ -414,11 +387,16 @@ class Engine:
             hidden = self._at(site, hidden, self._positions(hidden))
         return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 
-    def _at_logits(self, module: nn.Module, args: _Args, logits: Tensor) -> Tensor | None:
+    def _at_logits(self, module: nn.Module, args: Args, logits: Tensor) -> Tensor | None:
         frame = self._current()
-        if frame is None or frame.track is None or frame.entry is None or frame.mask is None or frame.logits_to_keep is None:
+        if frame is None or frame.track is None or frame.entry is None or frame.mask is None:
             return None
-        kept = kept_positions(frame.logits_to_keep, frame.mask.shape[1], logits.device)
+        if frame.hidden is not None:
+            changed = self._at(LOGITS, logits, positions_of_view(frame.hidden, args[0]))
+            _frame.set(None)
+            self._close(frame, failed=False)
+            return changed
+        kept = kept_positions(0 if frame.logits_to_keep is None else frame.logits_to_keep, frame.mask.shape[1], logits.device)
         if kept.ndim == 1:
             return self._at(LOGITS, logits, kept)
         # rows that differ can't be replayed together: the middle of this forward can't be returned to
@@ -453,29 +431,3 @@ class Engine:
     @staticmethod
     def _positions(hidden: Tensor) -> Tensor:
         return torch.arange(hidden.shape[1], device=hidden.device)
-
-
-def _under_dynamo() -> bool:
-    """Whether torch.compile is running this forward.
-
-    `torch.compiler.is_compiling` alone can't tell: dynamo meets the hooks, breaks its graph and goes on without tracing them, and
-    there it says no. So the thread's frame evaluator is asked too, where torch has it.
-    """
-    if torch.compiler.is_compiling():
-        return True
-    return callable(getattr(torch._C._dynamo.eval_frame, "get_eval_frame_callback", lambda: None)())
-
-
-def _argument(names: tuple[str, ...], args: _Args, kwargs: _Kwargs, name: str) -> Any:
-    """Return an argument of a forward, however it was passed; None where it wasn't."""
-    if name in kwargs:
-        return kwargs[name]
-    place = names.index(name) if name in names else len(args)
-    return args[place] if place < len(args) else None
-
-
-def _with_argument(names: tuple[str, ...], args: _Args, kwargs: _Kwargs, name: str, value: object) -> tuple[_Args, _Kwargs]:
-    place = names.index(name)
-    if place < len(args):
-        return (*args[:place], value, *args[place + 1 :]), kwargs
-    return args, {**kwargs, name: value}

@@ -72,6 +72,7 @@ class Track:
     recording: bool = False
     _journal: deque[Forward | Rows] = field(default_factory=deque)
     _bytes: int = 0
+    _running: Forward | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Track":
         """Copy the states, never the memories."""
@@ -84,17 +85,27 @@ class Track:
             recording=self.recording,
             _journal=copy.deepcopy(self._journal, memo),
             _bytes=self._bytes,
+            _running=copy.deepcopy(self._running, memo),
         )
 
-    def advance(self, forward: Forward) -> None:
-        """Note that a forward is complete."""
-        self.seen += forward.width
-        self._push(forward)
+    def start(self, width: int, calls: list[Call] | None) -> Forward:
+        """Note that a forward over `width` tokens begins, and undo what one that never came to its end did."""
+        self._undo()
+        self._running = Forward(width, dict(self.states), calls)
+        return self._running
+
+    def advance(self) -> None:
+        """Note that the forward is complete."""
+        if self._running is not None:
+            self.seen += self._running.width
+            self._push(self._running)
+            self._running = None
         if not self.recording:
             self._trim()
 
     def change_rows(self, change: Callable[[Tensor], Tensor]) -> None:
         """Apply a change of dimension 0 to every state."""
+        self._undo()
         self.states = _changed(self.states, change)
         if self._journal:
             self._push(Rows(change))
@@ -126,6 +137,7 @@ class Track:
 
     def crop(self, tokens: int) -> None:
         """Return to the state of `tokens` tokens ago; call `check_crop` first."""
+        self._undo()
         if tokens >= self.seen and tokens > 0:
             self.clear()
             return
@@ -152,7 +164,12 @@ class Track:
     def clear(self) -> None:
         """Forget the sequences; the next forward begins new ones."""
         self.states, self.begun, self.seen, self._bytes = {}, False, 0, 0
+        self._running = None
         self._journal.clear()
+
+    def _undo(self) -> None:
+        if self._running is not None:
+            self.states, self._running = dict(self._running.before), None
 
     def _replay(self, entry: Forward, width: int) -> tuple[Forward, States]:
         """Run the memories again over the first `width` tokens of a forward."""

@@ -195,8 +195,9 @@ def check_finished_rows(case: ContractCase, host: ContractHost) -> None:
             here.model.generation_config.eos_token_id = end
             here.arm(prompts)
             torch.manual_seed(0)
+            tokens = torch.tensor(prompts)
             options = {"max_new_tokens": 9, "do_sample": True, "return_dict_in_generate": True}
-            return here.model.generate(torch.tensor(prompts), **options)
+            return here.model.generate(tokens, attention_mask=torch.ones_like(tokens), **options)
 
         end, row = _word_of_one_row(sample(None).sequences[:, 6:])
         out = sample(end)
