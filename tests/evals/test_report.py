@@ -87,7 +87,7 @@ def test_relations_have_a_table_of_their_own(folder):
     table = relations_table(data, "pointer")
     assert len(table.rows) == 4
     assert table.rows[0][1] == "1"
-    with pytest.raises(InputError, match="one of the result's"):
+    with pytest.raises(InputError, match=r"of an `edits` result.*'nobody' of 'edits'"):
         relations_table(data, "nobody")
 
 
@@ -111,3 +111,23 @@ def test_the_environment_names_versions():
     assert found["packages"]["torch"]
     assert found["threads"] >= 1
     assert found["revision"] is None or len(found["revision"].removesuffix("+changes")) == 12
+
+
+def test_a_marker_may_ask_for_one_arm_by_relation(folder):
+    (folder / "README.md").write_text("<!-- bench:edits#pointer -->\n<!-- /bench -->\n", encoding="utf-8")
+    report.run(config(folder))
+    assert "**memory: pointer, by relation**" in (folder / "README.md").read_text("utf-8")
+    assert report.run(config(folder)).changed == ()
+    (folder / "README.md").write_text("<!-- bench:pairs#pointer -->\n<!-- /bench -->\n", encoding="utf-8")
+    with pytest.raises(InputError, match="Correct the marker"):
+        report.run(config(folder))
+
+
+def test_a_place_that_cannot_be_written_is_said_and_leaves_nothing(folder):
+    (folder / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(InputError, match=r"must be writable.*Choose another place"):
+        write_json(folder / "file" / "edits.json", describe())
+    (folder / "taken.json").mkdir()
+    with pytest.raises(InputError, match="must be writable"):
+        write_json(folder / "taken.json", describe())
+    assert not list(folder.glob(".*.part"))

@@ -30,7 +30,7 @@ class Environment:
 
 def describe(device: str | None = None) -> Environment:
     """Return the environment of this process, and of the device that a model is loaded on."""
-    place = str(torch.get_default_device()) if device is None else device
+    place = device or "cpu"
     return Environment(
         mnemic=__version__,
         revision=_revision(Path(__file__).parent),

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import ConfigError, InputError, rule_got_do
+from .files import writing
 
 _FORMAT = "mnemic-bench-log"
 _VERSION = 1
@@ -44,11 +45,12 @@ class Log:
         header = {"format": _FORMAT, "version": _VERSION, "hash": digest(settings), "settings": dict(settings)}
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not path.exists() or path.stat().st_size == 0
-        if not fresh:
-            fresh = self._continue(path, header)
-        self._file = path.open("a", encoding="utf-8")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = not path.exists() or path.stat().st_size == 0
+            if not fresh:
+                fresh = self._continue(path, header)
+            self._file = path.open("a", encoding="utf-8")
         if fresh:
             self._write([header])
 
@@ -120,9 +122,10 @@ class Log:
     def _write(self, lines: list[dict[str, Any]]) -> None:
         if self._file is None:
             return
-        self._file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(Path(self._file.name)):
+            self._file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, rule_got_do
+from .files import write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,12 @@ _KNOWN = frozenset(f.name for f in fields(EditRecord))
 
 
 def write_records(path: Path, records: Iterable[EditRecord]) -> None:
-    """Write records as a JSON list that `datasets.load` reads back."""
-    path.write_text(json.dumps([asdict(r) for r in records], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    """Write records as a JSON list that `datasets.load` reads back.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, json.dumps([asdict(r) for r in records], ensure_ascii=False, indent=1) + "\n")
 
 
 def record_from_json(data: dict[str, Any], where: str) -> EditRecord:

@@ -1,24 +1,22 @@
 """`mnemic bench report`: writes the tables of result files between markers of documents, so that no figure is typed by hand.
 
 A document marks a place with `<!-- bench:NAME -->` and `<!-- /bench -->`, each on a line of its own; NAME is a result file
-without its ending.
+without its ending. `<!-- bench:NAME#ARM -->` is the place for the shares of one arm of `edits` by relation.
 """
 
 import json
-import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, rule_got_do
-from .tables import tables_of
+from .files import write_text
+from .tables import relations_table, tables_of
 
-_PLACE = re.compile(
-    r"(?P<open>^<!-- bench:(?P<name>[\w.-]+) -->[ \t]*$)(?P<body>.*?)(?P<close>^<!-- /bench -->[ \t]*$)", re.M | re.S
-)
-_MARK = re.compile(r"^<!-- (?:bench:[\w.-]+|/bench) -->[ \t]*$", re.M)
+_NAME = r"bench:(?P<name>[\w.-]+)(?:#(?P<arm>[\w.() -]+?))?"
+_PLACE = re.compile(rf"(?P<open>^<!-- {_NAME} -->[ \t]*$)(?P<body>.*?)(?P<close>^<!-- /bench -->[ \t]*$)", re.M | re.S)
+_MARK = re.compile(rf"^<!-- (?:{_NAME}|/bench) -->[ \t]*$", re.M)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +57,7 @@ def run(config: ReportConfig) -> ReportSummary:
                 rule_got_do("A document must be readable UTF-8.", f"{document}: {error}", "Check its path.")
             ) from error
         places = list(_PLACE.finditer(text))
-        if len(_MARK.findall(text)) != 2 * len(places) or any(_MARK.search(place["body"]) for place in places):
+        if len(list(_MARK.finditer(text))) != 2 * len(places) or any(_MARK.search(place["body"]) for place in places):
             raise InputError(
                 rule_got_do(
                     "Every `<!-- bench:NAME -->` line is followed by its own `<!-- /bench -->` line.",
@@ -72,17 +70,16 @@ def run(config: ReportConfig) -> ReportSummary:
         if new != text:
             changed.append(str(document))
             if not config.check:
-                part = document.with_name(f".{document.name}.part")
-                part.write_text(new, encoding="utf-8")
-                os.replace(part, document)
+                write_text(document, new)
     return ReportSummary(changed=tuple(changed), missing=tuple(sorted(missing)))
 
 
 def _filled(place: "re.Match[str]", results: dict[str, dict[str, Any]]) -> str:
     if place["name"] not in results:
         return place.group()
-    tables = "\n".join(table.markdown() for table in tables_of(results[place["name"]]))
-    return f"{place['open']}\n\n{tables}\n{place['close']}"
+    data = results[place["name"]]
+    tables = tables_of(data) if place["arm"] is None else (relations_table(data, place["arm"]),)
+    return "\n".join([place["open"], "", *(table.markdown() for table in tables), place["close"]])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -95,8 +92,3 @@ def _read(path: Path) -> dict[str, Any]:
             rule_got_do("A result file is a JSON object.", f"{path}: {type(data).__name__}", "Run that bench again.")
         )
     return data
-
-
-def markdown(results: Sequence[dict[str, Any]]) -> str:
-    """Return the tables of results as Markdown."""
-    return "\n".join(table.markdown() for data in results for table in tables_of(data))

@@ -3,9 +3,10 @@
 import dataclasses
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
+
+from .files import write_text
 
 
 def to_json(summary: Any) -> dict[str, Any]:
@@ -25,11 +26,12 @@ def _plain(value: Any) -> Any:
 
 
 def write_json(path: Path, summary: Any) -> None:
-    """Write a summary as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(to_json(summary), ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    """Write a summary as JSON, whole or not at all.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, json.dumps(to_json(summary), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
 def published(config: Any) -> dict[str, Any]:

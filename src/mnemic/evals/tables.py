@@ -129,10 +129,16 @@ def relations_table(data: Data, arm: str) -> Table:
     """Return the shares of one arm of `edits` by relation.
 
     Raises:
-        InputError: if the result has no such arm.
+        InputError: if it is no result of `edits`, or has no such arm.
     """
-    if arm not in data["arms"]:
-        raise InputError(rule_got_do("The arm must be one of the result's.", arm, f"Choose of {', '.join(data['arms'])}."))
+    if data.get("bench") != "edits" or arm not in data["arms"]:
+        raise InputError(
+            rule_got_do(
+                "Shares by relation are of an arm of an `edits` result.",
+                f"{arm!r} of {data.get('bench')!r}",
+                "Correct the marker.",
+            )
+        )
     head = [c for c in data["columns"] if c["headline"]]
     by_relation = data["arms"][arm]["relations"]
     rows = []
