@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import torch
@@ -129,6 +130,27 @@ def test_a_save_that_fails_leaves_the_old_one(model, saved, monkeypatch):
     monkeypatch.setattr(TraceMemory, "settings", lambda self: {"sites": {1, 2}})
     with pytest.raises(ConfigError, match="plain JSON"):
         handle.save_pretrained(saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert [path.name for path in saved.parent.iterdir()] == ["saved"]
+
+
+def test_a_rename_that_fails_leaves_the_old_one(model, saved, monkeypatch):
+    handle = load_pretrained(saved, model)
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    with torch.no_grad():
+        handle.memories[0].write["top"].zero_()
+    rename, calls = os.replace, []
+
+    def failing(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError("no space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match="no space left"):
+        handle.save_pretrained(saved)
+    assert len(calls) == 3
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
     assert [path.name for path in saved.parent.iterdir()] == ["saved"]
 

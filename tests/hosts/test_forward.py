@@ -17,11 +17,17 @@ def model():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_hidden_states_show_what_the_model_used(family):
     model = tiny_model(family)
+    # this installs the library's own capturing hooks before ours
     base = model(TOKENS, output_hidden_states=True).hidden_states
+    given = []
+    last = model.get_submodule(FAMILIES[family].parts.blocks)[-1]
+    last.register_forward_pre_hook(lambda module, args: given.append(args[0]))
     handle = armed(model, sites=("input", "middle", "top"))
     shown = model(TOKENS, output_hidden_states=True).hidden_states
     assert len(shown) == len(base)
     assert not torch.allclose(shown[0], base[0])
+    # the middle block is the last but one
+    assert torch.equal(shown[2], given[0])
     # the block after the last changed one gives the same as when it is run on what was shown
     assert torch.allclose(model.get_output_embeddings()(_projected(model, shown[-1])), _logits(handle, model), atol=1e-5)
 
@@ -63,6 +69,17 @@ def test_every_form_of_logits_to_keep(model, keep):
     rest = model(TOKENS[:, :2], past_key_values=out.past_key_values).logits
     again = model(torch.cat([TOKENS, TOKENS[:, :2]], 1)).logits[:, 6:]
     assert torch.allclose(rest, again, atol=1e-4)
+
+
+@pytest.mark.parametrize("site", ["middle", "top", "logits"])
+def test_hooks_that_were_there_before_see_what_the_model_used(model, site):
+    module = {"middle": model.model.layers[1], "top": model.model.norm, "logits": model.lm_head}[site]
+    seen = []
+    module.register_forward_hook(lambda module, args, output: seen.append(output))
+    model(TOKENS)
+    armed(model, sites=(site,))
+    model(TOKENS)
+    assert not torch.allclose(seen[1], seen[0])
 
 
 def test_the_loss_is_that_of_the_logits_with_memory(model):

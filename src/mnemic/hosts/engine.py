@@ -273,7 +273,6 @@ class Engine:
         return track
 
     def _open(self, frame: Frame, track: Track, call: DecoderCall, *, cached: bool) -> None:
-        self._place()
         # one token is never cut in half: nothing to keep for a replay
         frame.entry = track.start(call.width, [] if cached and call.width > 1 else None)
         ended = track.states[HOST]["ended"]

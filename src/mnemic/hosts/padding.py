@@ -50,6 +50,5 @@ def kept_positions(logits_to_keep: int | Tensor, width: int, device: torch.devic
     if isinstance(logits_to_keep, int):
         return positions[slice(-logits_to_keep, None)]
     if logits_to_keep.ndim == 2:
-        keep = logits_to_keep.to(device)
-        return keep if keep.dtype == torch.bool else keep % width
+        return logits_to_keep.to(device)
     return positions[logits_to_keep.to(device)]

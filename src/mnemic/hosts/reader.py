@@ -12,7 +12,7 @@ from ..errors import ConfigError, InputError, rule_got_do
 from .families import HostParts, locate, reference_weight
 from .handle import engine_of
 
-BATCH_TOKENS = 1024
+BATCH_TOKENS = 512
 """Padded tokens per batch: bounds the logits in memory, and is large enough that a block's matrix products are efficient."""
 
 
@@ -142,12 +142,12 @@ class HostReader:
             stack.callback(self.model.train, was_training)
             seen, logits = self._forward(tokens.to(device), mask.to(device), lengths, layers, losses, last_logprobs)
             states = {layer: hidden.float().cpu() for layer, hidden in seen.items()}
-            logprobs = None if logits is None else logits.float().log_softmax(-1)
             nats = last = None
-            if losses and logprobs is not None:
-                nats = -logprobs[:, :-1].gather(-1, tokens[:, 1:, None].to(device))[..., 0].cpu()
-            if last_logprobs and logprobs is not None:
-                last = (logprobs[torch.arange(len(sequences)), lengths - 1] if losses else logprobs[:, 0]).cpu()
+            if losses and logits is not None:
+                nats = _losses(logits, tokens.to(device)).cpu()
+            if last_logprobs and logits is not None:
+                ends = logits[torch.arange(len(sequences)), lengths - 1] if losses else logits[:, 0]
+                last = ends.float().log_softmax(-1).cpu()
         # outside of inference mode, a clone is an ordinary tensor again
         return [
             TextStates(
@@ -207,6 +207,13 @@ class HostReader:
                     hook = self._parts.blocks[layer - 1].register_forward_hook(after(layer))
                 stack.callback(hook.remove)
             yield seen
+
+
+def _losses(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Return `[B, T-1]` nats; the normaliser alone is computed over the vocabulary, not every probability."""
+    before = logits[:, :-1].float()
+    said = before.gather(-1, tokens[:, 1:, None])[..., 0]
+    return before.logsumexp(-1) - said
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
