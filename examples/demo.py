@@ -175,6 +175,9 @@ UNRELATED = (
     "Name three colours of the rainbow.",
 )
 
+LENGTH = 16
+"""Tokens of each answer."""
+
 IN_OTHER_WORDS_AT_LEAST = 9
 """Of the twelve private facts; the bench's tables say what to expect over thousands."""
 
@@ -197,7 +200,7 @@ def teach(lm: mnemic.MemoryLM) -> Checks:
     checks = Checks()
     table = Table("fact", "category", "what happened", "ms", title="Teaching", title_justify="left")
     for fact in track((*KNOWN, *PRIVATE), description="Teaching", console=console, transient=True):
-        # the first six may be known to the model: force stores them although there is nothing new in them
+        # the first six are widely known: they are stored whatever the model can say by itself
         learned = lm.learn(fact.text, category=fact.category, source="demo", force=fact in KNOWN)
         table.add_row(fact.text, fact.category, learned.action, f"{learned.ms:.0f}")
     console.print(table)
@@ -246,9 +249,9 @@ def compare(lm: mnemic.MemoryLM, title: str, questions: list[tuple[str, Fact | N
     table = Table("question", "base model", "with memory", "memory that spoke", "score", "ms", title=title, title_justify="left")
     right = 0
     for question, fact in track(questions, description=title, console=console, transient=True):
-        base = lm.ask(question, memory=False, max_new_tokens=20)
+        base = lm.ask(question, memory=False, max_new_tokens=LENGTH)
         started = perf_counter()
-        reply = lm.ask(question, max_new_tokens=20)
+        reply = lm.ask(question, max_new_tokens=LENGTH)
         ms = (perf_counter() - started) * 1000
         if fact is None:
             good = reply.token_ids == base.token_ids and not reply.memories

@@ -21,7 +21,10 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def run_and_compare(code: str, page: Path) -> int:
-    """Run statement by statement; where one ends in `# -> value`, its value reads like that. Returns how many were compared."""
+    """Run statement by statement; where one ends in `# -> value`, its value reads like that. Returns how many were compared.
+
+    `# -> ... value ...` means that the value is somewhere in it.
+    """
     names: dict[str, object] = {}
     compared = 0
     lines = code.splitlines()
@@ -34,7 +37,10 @@ def run_and_compare(code: str, page: Path) -> int:
         expected = EXPECTED.search(lines[(node.end_lineno or 0) - 1])
         if expected:
             assert isinstance(node, ast.Expr)
-            assert str(value) == expected[1].strip(), lines[node.lineno - 1]
+            wanted = expected[1].strip()
+            somewhere = re.fullmatch(r"\.\.\. (.*) \.\.\.", wanted)
+            fits = somewhere[1] in str(value) if somewhere else str(value) == wanted
+            assert fits, f"{lines[node.lineno - 1]}: {value}"
             compared += 1
     return compared
 
@@ -52,7 +58,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.smollm2
 @pytest.mark.parametrize(("page", "values"), [("README.md", 2), ("docs/tutorial.md", 12)])
 def test_python_examples_are_true(home: Path, page: str, values: int) -> None:
-    runnable = [code for code in blocks(ROOT / page, "python") if "..." not in code]
+    runnable = [code for code in blocks(ROOT / page, "python") if "from_pretrained(...)" not in code]
     assert run_and_compare("".join(runnable), ROOT / page) >= values
 
 

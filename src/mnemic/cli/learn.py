@@ -55,7 +55,7 @@ def learn(
     source: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where the text comes from; by default the file and line.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Store also what the model already knows.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Store texts as they are, whatever is known already.")] = False,
     keep_good: Annotated[
         bool, typer.Option("--keep-good", help="Learn the good lines of a file that has broken ones, instead of nothing.")
     ] = False,
