@@ -1,11 +1,10 @@
-from importlib import import_module
-
 import pytest
 from transformers import AutoModelForCausalLM
 
 from mnemic import registry
-from mnemic.errors import MnemicError
+from mnemic.errors import ConfigError
 from mnemic.hosts import FAMILIES
+from mnemic.models import load_model
 from mnemic.testing import CHECKS, ContractCase, ContractHost, cases, shared_host, tiny_host
 
 CASES = {case.name: case for case in cases()}
@@ -43,12 +42,11 @@ def test_stories(check: str, case: ContractCase, stories: ContractHost) -> None:
 
 @pytest.fixture(scope="module")
 def smollm2() -> ContractHost:
-    models = import_module("mnemic.models")
     try:
-        loaded = models.load_model("smollm2")
-    except MnemicError as error:
+        model, _ = load_model("smollm2")
+    except ConfigError as error:
         pytest.skip(f"SmolLM2-135M is absent: {error}")
-    return shared_host("smollm2", loaded[0] if isinstance(loaded, tuple) else loaded)
+    return shared_host("smollm2", model)
 
 
 @pytest.mark.smollm2
