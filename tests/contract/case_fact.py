@@ -1,27 +1,22 @@
-"""The fact memory in the contract suite: two answers per row, that differ between rows."""
+"""The fact memory in the contract suite: every row has something of its own to say."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from weakref import WeakKeyDictionary
 
 from mnemic.memories.base import Memory
 from mnemic.memories.fact import FactMemory, Route
 from mnemic.testing import ContractCase, register_case
 
-_speaking: WeakKeyDictionary[Memory, AbstractContextManager[None]] = WeakKeyDictionary()
-
 
 def _arm(memory: Memory, prompts: Sequence[Sequence[int]]) -> None:
+    """Give each prompt two answers that start alike or not, made of its own tokens: rows that are mixed up say the wrong thing."""
     assert isinstance(memory, FactMemory)
-    before = _speaking.pop(memory, None)
-    if before is not None:
-        before.__exit__(None, None, None)
     routes = []
     for prompt in prompts:
-        own = 5 + prompt[0] % 7
-        routes.append(Route(prompt=tuple(prompt), answers=(((own, 11, 13), 1.0), ((own, 17), 0.5)), strength=0.6))
-    _speaking[memory] = memory.speaking(routes)
-    _speaking[memory].__enter__()
+        ids = tuple(prompt)
+        first, second = ids[::-1][:3], (ids[len(ids) // 2], ids[0])
+        routes.append(Route(prompt=ids, answers=((first, 0.7), (second, 0.3)), strength=0.9))
+    memory.reset()
+    memory.arm(routes)
 
 
 register_case(ContractCase(name="fact", build=FactMemory, arm=_arm))

@@ -44,11 +44,14 @@ def tiny_host(family: str) -> ContractHost:
 
 
 def shared_host(name: str, model: PreTrainedModel) -> ContractHost:
-    """Return a host on a loaded model that all uses share."""
+    """Return a host on a loaded model that all uses share; in another floating point type they are given a copy."""
 
     def load(dtype: torch.dtype) -> PreTrainedModel:
-        model.to(dtype)  # type: ignore[arg-type]
-        return model
+        if model.dtype == dtype:
+            return model
+        changed = copy.deepcopy(model)
+        changed.to(dtype)  # type: ignore[arg-type]
+        return changed
 
     return ContractHost(name=name, load=load)
 
