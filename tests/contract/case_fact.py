@@ -8,7 +8,7 @@ from mnemic.testing import ContractCase, register_case
 
 
 def _arm(memory: Memory, prompts: Sequence[Sequence[int]]) -> None:
-    """Give each prompt two answers that start alike or not, made of its own tokens: rows that are mixed up say the wrong thing."""
+    """Give each prompt two answers that start alike or not, made of its own tokens: rows mixed up say the wrong thing."""
     assert isinstance(memory, FactMemory)
     routes = []
     for prompt in prompts:

@@ -16,9 +16,10 @@ from ..memories.base import Memory
 from .cases import ContractCase, Tokens
 from .models import tiny_model
 
-ROUNDING = 8.0
+ROUNDING = 4.0
 """How much further than one pass another order of the same sums may be from the exact result. One pass's own distance, measured
-in float64 for the very computation at hand, is the unit; wrong state is off by thousands of units."""
+in float64 for the very computation at hand, is the unit: right state was seen to be off by 1.7 of them at most, wrong state by
+thousands."""
 
 
 @dataclass(frozen=True, kw_only=True)

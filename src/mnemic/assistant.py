@@ -1,0 +1,596 @@
+"""The user's object: a model, its memories and a store."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, overload
+
+import torch
+
+from .encoders import Encoder, load_encoder
+from .errors import ConfigError, InputError, rule_got_do
+from .explain import explain
+from .gates import choose_gate
+from .generation import Prompt, Streamed, answer_tokens, generate_batch, render_question, stream_batch
+from .host_texts import HostTexts
+from .hosts import attach
+from .memories.base import Memory
+from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router, Writer
+from .memories.fact.calibrate import Example, Rates, Report, fit
+from .memories.fact.write import Decision
+from .models import load_model
+from .progress import Progress, reporting
+from .store import open_store
+from .store.base import Store
+from .store.checks import check_label, check_scope, check_text
+from .types import Hit, Item, Learned, NewItem, Reply, Spoke, Status
+
+POINTER = "pointer"
+READERS = (POINTER,)
+
+Texts = list[str] | tuple[str, ...]
+"""Several texts; a bare `Sequence[str]` would take a single string for one."""
+
+_LEARN_BATCH = 32
+"""Texts encoded and read together; each is decided and written by itself, so that an interrupt loses at most the one in hand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why the memory spoke or kept silent. `hits` are the candidates, best first; `threshold` is the score that accepts."""
+
+    query: str
+    text: str
+    hits: tuple[Hit, ...]
+    threshold: float = 0.5
+
+
+def load(
+    model: str = "smollm2",
+    store: str | Path = "~/.local/share/mnemic/default",
+    encoder: str | None = None,
+    scope: str = "default",
+    memories: Sequence[Memory] = (),
+    *,
+    dtype: torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    config: FactConfig | None = None,
+    gate: str | Path | None = None,
+    notify: Callable[[str], None] = lambda message: None,
+) -> "MemoryLM":
+    """Load a model and open its store.
+
+    Args:
+        model: "smollm2", a folder with a Hugging Face causal language model, or a hub id.
+        store: a folder (made if missing), or ":memory:" for none.
+        encoder: "minilm", "host", a sentence-transformers folder or hub id; None for MiniLM where it is installed, else the host.
+        scope: whose memories: the default of every call.
+        memories: further memories to attach beside the fact memory.
+        dtype: of the model's weights.
+        device: of the model.
+        config: settings of the fact memory.
+        gate: file of a calibrated gate; None for the one that fits model and encoder best.
+        notify: told about anything that takes long.
+
+    Raises:
+        ConfigError: if model, encoder, scope or store location can't be used.
+        HostNotSupported: if the model can't carry memories.
+        EncoderMismatch: if the store was written with another encoder.
+        StoreError: if the store can't be opened.
+    """
+    # the store is opened first: it takes no time to say that it can't be used
+    opened = open_store(store)
+    try:
+        host, tokenizer = load_model(model, dtype=dtype, device=device, notify=notify)
+        return MemoryLM(host, tokenizer, opened, encoder=encoder, scope=scope, memories=memories, config=config, gate=gate)
+    except BaseException:
+        opened.close()
+        raise
+
+
+class MemoryLM:
+    """A language model that is taught, asked, and says which memory spoke. Threads may share it; calls run one at a time."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        store: Store,
+        *,
+        encoder: str | Encoder | None = None,
+        scope: str = "default",
+        memories: Sequence[Memory] = (),
+        config: FactConfig | None = None,
+        gate: str | Path | Gate | None = None,
+    ) -> None:
+        """Join a model, its tokenizer and an open store; `load` does it by names. See there for the arguments."""
+        self.scope = check_scope(scope)
+        self.model, self.tokenizer, self.store = model, tokenizer, store
+        self.config = config or FactConfig()
+        self.texts = HostTexts(model, tokenizer)
+        hidden = int(model.get_input_embeddings().weight.shape[1])
+        self.encoder: Encoder = (
+            load_encoder(encoder, self.texts, hidden) if encoder is None or isinstance(encoder, str) else encoder
+        )
+        store.open_for(self.encoder.id, self.encoder.dim)
+        self._fact = FactMemory(self.config.strength)
+        self.handle = attach(model, [self._fact, *memories])
+        self._lock = threading.RLock()
+        chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, self.encoder.id)
+        self._use(chosen)
+
+    def _use(self, gate: Gate) -> None:
+        self.router = Router(self.store, gate, self.config, self.encoder.encode, self.texts)
+        self._writer = Writer(self.store, self.router)
+
+    @property
+    def gate(self) -> Gate:
+        """The calibrated gate in use."""
+        return self.router.gate
+
+    def __enter__(self) -> "MemoryLM":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the memories off the model and close the store. A second call does nothing."""
+        self.handle.detach()
+        self.store.close()
+
+    # -- teaching ------------------------------------------------------------------------------------------------------------
+
+    @overload
+    def learn(
+        self,
+        text: str,
+        category: str | None = ...,
+        importance: float | None = ...,
+        source: str | None = ...,
+        scope: str | None = ...,
+        force: bool = ...,
+        progress: bool | Progress = ...,
+    ) -> Learned: ...
+    @overload
+    def learn(
+        self,
+        text: Texts,
+        category: str | None = ...,
+        importance: float | None = ...,
+        source: str | None = ...,
+        scope: str | None = ...,
+        force: bool = ...,
+        progress: bool | Progress = ...,
+    ) -> list[Learned]: ...
+    def learn(
+        self,
+        text: str | Texts,
+        category: str | None = None,
+        importance: float | None = None,
+        source: str | None = None,
+        scope: str | None = None,
+        force: bool = False,
+        progress: bool | Progress = False,
+    ) -> Learned | list[Learned]:
+        """Teach one text or many. What is returned is durable.
+
+        Every text is checked before the first one is written. When interrupted, the texts written so far stay.
+
+        Args:
+            text: a text, or a sequence of them.
+            category: for filtering and for balance between categories.
+            importance: 0 to 1; None for what the model's surprise says (0.5 where it isn't read).
+            source: where it comes from.
+            scope: whose memory; None for the default.
+            force: store it as it is, whatever is known already.
+            progress: True for a bar, or a function called with (done, total).
+
+        Raises:
+            InputError: if a text is empty, too long for the model's window, or not printable.
+            ConfigError: if importance or scope can't be used.
+            StoreError: if it can't be written.
+        """
+        texts = [text] if isinstance(text, str) else list(text)
+        place = self._scope(scope)
+        check_label("category", category)
+        check_label("source", source)
+        if importance is not None and not 0 <= importance <= 1:
+            raise ConfigError(rule_got_do("Importance lies between 0 and 1.", importance, "Give e.g. 0.5."))
+        for one in texts:
+            self._check_text(one)
+        learned: list[Learned] = []
+        with self._lock, reporting(progress, len(texts)) as report:
+            for begin in range(0, len(texts), _LEARN_BATCH):
+                learned += self._learn_batch(
+                    texts[begin : begin + _LEARN_BATCH], category, importance, source, place, force, report
+                )
+        return learned[0] if isinstance(text, str) else learned
+
+    def _learn_batch(
+        self,
+        texts: list[str],
+        category: str | None,
+        importance: float | None,
+        source: str | None,
+        scope: str,
+        force: bool,
+        report: Callable[[], None],
+    ) -> list[Learned]:
+        begun = time.perf_counter()
+        keys = self.encoder.encode(texts)
+        readings = self.router.read_texts(texts)
+        shared_ms = (time.perf_counter() - begun) * 1000 / len(texts)
+        learned = []
+        for text, key, reading in zip(texts, keys, readings, strict=True):
+            begun = time.perf_counter()
+            worth = importance if importance is not None else (reading.surprise if reading is not None else 0.5)
+            decision = None if force else self._writer.decide(text, key, reading, scope)
+            decision = decision or Decision(action="added", reason="stored as asked")
+            action, reason, known = decision.action, decision.reason, decision.item
+            item = known
+            if action == "updated" and known is not None:
+                item = self.store.update(
+                    known.id, scope, text=text, key=key, reason=reason, importance=importance, category=category, source=source
+                )
+            elif action != "skipped":
+                new = NewItem(
+                    text=text,
+                    scope=scope,
+                    key=key,
+                    reason=reason,
+                    category=category,
+                    importance=worth,
+                    source=source,
+                    supersedes=known.id if action == "superseded" and known is not None else None,
+                )
+                (item,) = self.store.insert([new])
+            if action != "skipped" and item is not None:
+                self.router.keep_readings({item.id: reading})
+            ms = shared_ms + (time.perf_counter() - begun) * 1000
+            learned.append(Learned(action=action, item=item, reason=reason, ms=ms))
+            report()
+        return learned
+
+    # -- asking --------------------------------------------------------------------------------------------------------------
+
+    @overload
+    def generate(
+        self,
+        prompt: str,
+        memory: bool = ...,
+        scope: str | None = ...,
+        readers: Sequence[str] | None = ...,
+        batch_size: int = ...,
+        **options: Any,
+    ) -> Reply: ...
+    @overload
+    def generate(
+        self,
+        prompt: Texts,
+        memory: bool = ...,
+        scope: str | None = ...,
+        readers: Sequence[str] | None = ...,
+        batch_size: int = ...,
+        **options: Any,
+    ) -> list[Reply]: ...
+    def generate(
+        self,
+        prompt: str | Texts,
+        memory: bool = True,
+        scope: str | None = None,
+        readers: Sequence[str] | None = None,
+        batch_size: int = 16,
+        **options: Any,
+    ) -> Reply | list[Reply]:
+        """Continue a text, or texts in batches in the order given. Greedy, 64 new tokens, unless `options` say otherwise.
+
+        Args:
+            prompt: a text, or a sequence of them.
+            memory: False for the base model alone.
+            scope: whose memories; None for the default.
+            readers: which readers may speak; None for all.
+            batch_size: rows per batch. Batches depend on the prompts alone.
+            options: for the model's own `generate`.
+
+        Raises:
+            InputError: if a prompt is empty or too long.
+            ConfigError: if a reader is unknown, or options ask for several sequences per prompt.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        made = [Prompt(text=p, query=p, chat=False) for p in prompts]
+        replies = self._run(made, memory, scope, readers, batch_size, options)
+        return replies[0] if isinstance(prompt, str) else replies
+
+    @overload
+    def ask(
+        self,
+        question: str,
+        memory: bool = ...,
+        scope: str | None = ...,
+        readers: Sequence[str] | None = ...,
+        stream: Literal[False] = ...,
+        batch_size: int = ...,
+        **options: Any,
+    ) -> Reply: ...
+    @overload
+    def ask(
+        self,
+        question: str,
+        memory: bool = ...,
+        scope: str | None = ...,
+        readers: Sequence[str] | None = ...,
+        *,
+        stream: Literal[True],
+        batch_size: int = ...,
+        **options: Any,
+    ) -> Streamed: ...
+    @overload
+    def ask(
+        self,
+        question: Texts,
+        memory: bool = ...,
+        scope: str | None = ...,
+        readers: Sequence[str] | None = ...,
+        stream: Literal[False] = ...,
+        batch_size: int = ...,
+        **options: Any,
+    ) -> list[Reply]: ...
+    def ask(
+        self,
+        question: str | Texts,
+        memory: bool = True,
+        scope: str | None = None,
+        readers: Sequence[str] | None = None,
+        stream: bool = False,
+        batch_size: int = 16,
+        **options: Any,
+    ) -> Reply | list[Reply] | Streamed:
+        """Ask through the chat template, where the model has one. Arguments as for `generate`.
+
+        Args:
+            question: a question, or a sequence of them.
+            memory: False for the base model alone.
+            scope: whose memories; None for the default.
+            readers: which readers may speak; None for all.
+            stream: return an iterator over pieces of text; its `reply` is there when it has ended. One question only.
+            batch_size: rows per batch.
+            options: for the model's own `generate`.
+
+        Raises:
+            InputError: if a question is empty or too long.
+            ConfigError: as `generate`, or if several questions are to be streamed.
+        """
+        questions = [question] if isinstance(question, str) else list(question)
+        for one in questions:
+            check_text(one)
+        made = [render_question(self.tokenizer, q) for q in questions]
+        if stream:
+            if not isinstance(question, str):
+                raise ConfigError(rule_got_do("One question is streamed at a time.", f"{len(questions)}", "Ask them one by one."))
+            return self._stream(made[0], memory, scope, readers, options)
+        replies = self._run(made, memory, scope, readers, batch_size, options)
+        return replies[0] if isinstance(question, str) else replies
+
+    def score(self, prompts: Sequence[str], targets: Sequence[str], memory: bool = True, scope: str | None = None) -> list[bool]:
+        """Return per prompt whether every token of its target is the likeliest one when the target is fed (teacher forcing).
+
+        Args:
+            prompts: texts that break off.
+            targets: what should follow each, without the space between.
+            memory: False for the base model alone.
+            scope: whose memories; None for the default.
+        """
+        hits = []
+        with self._lock:
+            for prompt, target, route in zip(prompts, targets, self._routes_of(prompts, memory, scope), strict=True):
+                made = Prompt(text=prompt, query=prompt, chat=False)
+                start = self._ids(made)
+                goal = answer_tokens(self.tokenizer, made, start, target)
+                ids = torch.tensor([[*start, *goal]], device=self.model.device)
+                with torch.inference_mode(), self._voice(memory), self._fact.speaking([self._route(made, start, route)]):
+                    logits = self.model(input_ids=ids, use_cache=False).logits[0, len(start) - 1 : -1]
+                hits.append(logits.argmax(dim=-1).tolist() == list(goal))
+        return hits
+
+    def recall(self, query: str, k: int = 5, scope: str | None = None) -> list[Hit]:
+        """Return the k items that fit a query best, whether or not the gate would let them speak.
+
+        Raises:
+            InputError: if the query is empty.
+            ConfigError: if k is not positive.
+        """
+        check_text(query)
+        if k < 1:
+            raise ConfigError(rule_got_do("k is at least 1.", k, "Ask for at least one item."))
+        with self._lock:
+            (candidates,) = self.router.route([query], self._scope(scope), k=k)
+        return [c.hit() for c in candidates[:k]]
+
+    def why(self, reply_or_query: Reply | str, scope: str | None = None) -> Explanation:
+        """Explain which memory spoke, or would speak, and why not others."""
+        spoke: tuple[Spoke, ...] | None
+        if isinstance(reply_or_query, Reply):
+            query, spoke = reply_or_query.prompt, reply_or_query.memories
+        else:
+            query, spoke = reply_or_query, None
+        hits = self.recall(query, scope=scope)
+        return Explanation(query=query, text=explain(hits, spoke), hits=tuple(hits))
+
+    # -- keeping -------------------------------------------------------------------------------------------------------------
+
+    def items(
+        self, scope: str | None = None, category: str | None = None, status: Status | None = "active", limit: int | None = None
+    ) -> list[Item]:
+        """Return stored items, oldest first. `status=None` lists superseded and forgotten ones too."""
+        return self.store.items(self._scope(scope), status=status, category=category, limit=limit)
+
+    def forget(self, item_id: str, scope: str | None = None, reason: str = "asked for") -> Item:
+        """Hide an item: it is no longer recalled and never speaks.
+
+        Raises:
+            NotFound: if the scope has no such item.
+        """
+        with self._lock:
+            return self.store.forget(item_id, self._scope(scope), reason)
+
+    def calibrate(
+        self,
+        examples: Sequence[Example],
+        *,
+        rates: Rates | None = None,
+        seed: int = 0,
+        use_host: bool = True,
+        progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
+    ) -> Report:
+        """Fit the gate anew on examples, for this model and encoder, and use it from now on. `lm.gate.save(path)` keeps it.
+
+        Args:
+            examples: facts with queries that must and must not find them.
+            rates: false-injection rates to aim at.
+            seed: for folds and trees.
+            use_host: False to look at words and encoder alone: a smaller gate that any model can use.
+            progress: called with a stage, how much of it is done, and its size.
+
+        Raises:
+            ConfigError: if scikit-learn is missing or the examples can't be fitted on.
+        """
+        with self._lock:
+            gate, report = fit(
+                examples,
+                encode=self.encoder.encode,
+                encoder_id=self.encoder.id,
+                reader=self.texts if use_host else None,
+                rates=rates,
+                seed=seed,
+                progress=progress,
+            )
+            self._use(gate)
+        return report
+
+    # -- inside --------------------------------------------------------------------------------------------------------------
+
+    def _scope(self, scope: str | None) -> str:
+        return self.scope if scope is None else check_scope(scope)
+
+    def _check_text(self, text: str) -> None:
+        check_text(text)
+        window = self.texts.window
+        tokens = self.texts.count_tokens(text)
+        if window is not None and tokens > window:
+            raise InputError(
+                rule_got_do(
+                    f"A text to learn fits the model's window of {window} tokens; nothing is cut off silently.",
+                    f"{tokens} tokens: {text[:40]!r}...",
+                    "Split it into statements.",
+                )
+            )
+
+    def _ids(self, prompt: Prompt) -> tuple[int, ...]:
+        ids = tuple(self.tokenizer(prompt.text, add_special_tokens=not prompt.chat, verbose=False)["input_ids"])
+        if not ids:
+            raise InputError(rule_got_do("A prompt has at least one token.", "an empty prompt", "Write something."))
+        if self.texts.window is not None and len(ids) >= self.texts.window:
+            raise InputError(
+                rule_got_do(
+                    f"A prompt leaves room for an answer in the model's window of {self.texts.window} tokens.",
+                    f"{len(ids)} tokens",
+                    "Shorten it.",
+                )
+            )
+        return ids
+
+    def _routes_of(self, queries: Sequence[str], memory: bool, scope: str | None) -> list[Candidate | None]:
+        """Return for each query the item that speaks, if the gate accepts one."""
+        if not memory:
+            return [None] * len(queries)
+        rows = self.router.route(queries, self._scope(scope))
+        return [row[0] if row and row[0].accepted else None for row in rows]
+
+    def _route(self, prompt: Prompt, ids: tuple[int, ...], candidate: Candidate | None) -> Route | None:
+        if candidate is None:
+            return None
+        answers = tuple((answer_tokens(self.tokenizer, prompt, ids, text), weight) for text, weight in candidate.answers)
+        return Route(prompt=ids, answers=answers, strength=self.config.strength)
+
+    def _voice(self, memory: bool) -> AbstractContextManager[None]:
+        """Return the context in which the model runs: with every attached memory, or alone."""
+        return nullcontext() if memory else self.handle.disabled()
+
+    def _check_readers(self, readers: Sequence[str] | None) -> bool:
+        unknown = sorted(set(readers or ()) - set(READERS))
+        if unknown:
+            raise ConfigError(rule_got_do("Readers have known names.", unknown, f"Known: {', '.join(READERS)}."))
+        return readers is None or POINTER in readers
+
+    def _plan(
+        self, prompts: Sequence[Prompt], memory: bool, scope: str | None, readers: Sequence[str] | None
+    ) -> tuple[list[tuple[int, ...]], list[Route | None], list[Candidate | None], float]:
+        """Return token ids, routes, speaking candidates and the milliseconds it took."""
+        begun = time.perf_counter()
+        ids = [self._ids(p) for p in prompts]
+        candidates = self._routes_of([p.query for p in prompts], memory and self._check_readers(readers), scope)
+        routes = [self._route(p, i, c) for p, i, c in zip(prompts, ids, candidates, strict=True)]
+        return ids, routes, candidates, (time.perf_counter() - begun) * 1000
+
+    def _run(
+        self,
+        prompts: Sequence[Prompt],
+        memory: bool,
+        scope: str | None,
+        readers: Sequence[str] | None,
+        batch_size: int,
+        options: dict[str, Any],
+    ) -> list[Reply]:
+        if batch_size < 1:
+            raise ConfigError(rule_got_do("batch_size is at least 1.", batch_size, "Give a positive whole number."))
+        for prompt in prompts:
+            check_text(prompt.query)
+        replies: list[Reply] = []
+        with self._lock:
+            for begin in range(0, len(prompts), batch_size):
+                batch = prompts[begin : begin + batch_size]
+                ids, routes, candidates, route_ms = self._plan(batch, memory, scope, readers)
+                begun = time.perf_counter()
+                with self._voice(memory), self._fact.speaking(routes):
+                    rows = generate_batch(self.model, self.tokenizer, ids, options)
+                generate_ms = (time.perf_counter() - begun) * 1000
+                parts = {"route": route_ms / len(batch), "generate": generate_ms / len(batch)}
+                replies += [self._reply(p, row, c, parts, scope) for p, row, c in zip(batch, rows, candidates, strict=True)]
+        return replies
+
+    def _reply(
+        self, prompt: Prompt, row: Sequence[int], candidate: Candidate | None, parts: dict[str, float], scope: str | None
+    ) -> Reply:
+        spoke: tuple[Spoke, ...] = ()
+        if candidate is not None and candidate.verdict is not None:
+            self.store.touch([candidate.item.id], self._scope(scope))
+            spoke = (Spoke(item=candidate.item, score=candidate.verdict.score, weight=self.config.strength),)
+        return Reply(
+            text=self.tokenizer.decode(row, skip_special_tokens=True),
+            token_ids=tuple(row),
+            memories=spoke,
+            prompt=prompt.query,
+            ms=sum(parts.values()),
+            parts=dict(parts),
+        )
+
+    def _stream(
+        self, prompt: Prompt, memory: bool, scope: str | None, readers: Sequence[str] | None, options: dict[str, Any]
+    ) -> Streamed:
+        check_text(prompt.query)
+
+        def run(send: Callable[[str], None]) -> Reply:
+            with self._lock:
+                ids, routes, candidates, route_ms = self._plan([prompt], memory, scope, readers)
+                begun = time.perf_counter()
+                with self._voice(memory), self._fact.speaking(routes):
+                    row = stream_batch(self.model, self.tokenizer, ids[0], options, send)
+                parts = {"route": route_ms, "generate": (time.perf_counter() - begun) * 1000}
+                return self._reply(prompt, row, candidates[0], parts, scope)
+
+        return Streamed(run)

@@ -1,0 +1,175 @@
+"""Prompts in, token ids out: what lies between `MemoryLM` and the model's own `generate`."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import ConfigError, rule_got_do
+from .types import Reply
+
+DEFAULTS: dict[str, Any] = {"max_new_tokens": 64, "do_sample": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """What the model is fed (`text`), and what is looked up for it (`query`). chat: `text` holds its special tokens already."""
+
+    text: str
+    query: str
+    chat: bool
+
+
+def render_question(tokenizer: Any, question: str) -> Prompt:
+    """Return a question through the chat template, or in the plain form where the model has none."""
+    if getattr(tokenizer, "chat_template", None):
+        messages = [{"role": "user", "content": question}]
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return Prompt(text=text, query=question, chat=True)
+    return Prompt(text=f"Question: {question}\nAnswer:", query=question, chat=False)
+
+
+def answer_tokens(tokenizer: Any, prompt: Prompt, prompt_ids: Sequence[int], answer: str) -> tuple[int, ...]:
+    """Return an answer's tokens as they follow a prompt: with a space before it, unless the prompt ends in one.
+
+    Tokenised together with the prompt, because tokenizers differ in what they do at the start of a text.
+    """
+    gap = "" if not prompt.text or prompt.text[-1].isspace() else " "
+    special = not prompt.chat
+    together = tuple(tokenizer(prompt.text + gap + answer, add_special_tokens=special, verbose=False)["input_ids"])
+    if special and together and together[-1] == tokenizer.eos_token_id and prompt_ids[-1] != tokenizer.eos_token_id:
+        together = together[:-1]
+    start = len(prompt_ids)
+    if together[:start] == tuple(prompt_ids) and len(together) > start:
+        return together[start:]
+    return tuple(tokenizer(gap + answer, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def generate_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], options: dict[str, Any]) -> list[list[int]]:
+    """Return the new tokens of each row, without padding and without the end token.
+
+    Raises:
+        ConfigError: if the options ask for several sequences per prompt.
+    """
+    settings = {**DEFAULTS, **options}
+    if settings.get("num_return_sequences", 1) != 1:
+        raise ConfigError(
+            rule_got_do(
+                "One reply per prompt.",
+                f"num_return_sequences={settings['num_return_sequences']}",
+                "Repeat the prompt, or use the model's own generate.",
+            )
+        )
+    ids, mask = _left_padded(prompts, tokenizer.pad_token_id, model.device)
+    with torch.inference_mode():
+        out = model.generate(input_ids=ids, attention_mask=mask, pad_token_id=tokenizer.pad_token_id, **settings)
+    ends = _end_ids(model, settings)
+    return [_until_end(row, ends) for row in out[:, ids.shape[1] :].tolist()]
+
+
+def stream_batch(
+    model: Any, tokenizer: Any, prompt: Sequence[int], options: dict[str, Any], send: Callable[[str], None]
+) -> list[int]:
+    """Generate for one prompt, sending text as it comes; returns the new tokens."""
+    from transformers import TextStreamer
+
+    class Sender(TextStreamer):
+        """Passes finished pieces on instead of printing them."""
+
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            send(text)
+
+    streamer = Sender(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    return generate_batch(model, tokenizer, [prompt], {**options, "streamer": streamer})[0]
+
+
+class _Stopped(Exception):
+    """The reader went away."""
+
+
+class Streamed(Iterator[str]):
+    """Pieces of a reply as they are generated; when they have ended, `reply` is the whole."""
+
+    def __init__(self, run: Callable[[Callable[[str], None]], Reply]) -> None:
+        """Start `run`, which is given where to send pieces and returns the reply."""
+        self._pieces: queue.Queue[str | None] = queue.Queue()
+        self._reply: Reply | None = None
+        self._error: BaseException | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(run,), daemon=True)
+        self._thread.start()
+
+    @property
+    def reply(self) -> Reply:
+        """The whole reply.
+
+        Raises:
+            ConfigError: before the last piece was taken.
+        """
+        if self._reply is None:
+            raise ConfigError(
+                rule_got_do("A streamed reply is there when its pieces have ended.", "pieces left", "Iterate to the end.")
+            )
+        return self._reply
+
+    def close(self) -> None:
+        """Stop generating at the next token."""
+        self._stopped.set()
+        self._thread.join()
+
+    def __next__(self) -> str:
+        try:
+            piece = self._pieces.get()
+        except BaseException:
+            # an interrupt while waiting: nothing may go on in the background
+            self.close()
+            raise
+        if piece is None:
+            self._thread.join()
+            self._pieces.put(None)
+            if self._error is not None:
+                raise self._error
+            raise StopIteration
+        return piece
+
+    def _work(self, run: Callable[[Callable[[str], None]], Reply]) -> None:
+        try:
+            self._reply = run(self._send)
+        except _Stopped:
+            pass
+        except BaseException as error:  # handed to the thread that reads
+            self._error = error
+        finally:
+            self._pieces.put(None)
+
+    def _send(self, piece: str) -> None:
+        if self._stopped.is_set():
+            raise _Stopped
+        if piece:
+            self._pieces.put(piece)
+
+
+def _left_padded(prompts: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    width = max(len(p) for p in prompts)
+    ids = torch.full((len(prompts), width), pad, dtype=torch.long)
+    mask = torch.zeros(len(prompts), width, dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = torch.tensor(list(prompt))
+        mask[row, width - len(prompt) :] = 1
+    return ids.to(device), mask.to(device)
+
+
+def _end_ids(model: Any, settings: dict[str, Any]) -> frozenset[int]:
+    ends = settings.get("eos_token_id", model.generation_config.eos_token_id)
+    return frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
+
+
+def _until_end(row: list[int], ends: frozenset[int]) -> list[int]:
+    for i, token in enumerate(row):
+        if token in ends:
+            return row[:i]
+    return row

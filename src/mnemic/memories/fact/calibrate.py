@@ -1,0 +1,365 @@
+"""Fit the gate: examples in, trees and thresholds out.
+
+Fitting needs scikit-learn; using a fitted gate does not. Thresholds come from out-of-fold scores, folds drawn over whole
+relations, so that they are set on relations the trees have not seen.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import ConfigError, rule_got_do
+from ...ops.trees import TreeEnsemble
+from ...types import FloatArray
+from .features import Features, HostView, Pair, Text, pair_features, pair_names, start_features
+from .gate import Gate
+from .reading import Projection, TextReader, query_form, read_items, read_queries
+from .words import split_words
+
+Encode = Callable[[Sequence[str]], FloatArray]
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, how much of it is done, and its size."""
+
+WIDTH = 64
+"""Principal directions kept per layer: as good as all of them (docs/methods/fact.md)."""
+FRACTIONS = (0.13, 0.27, 0.4, 0.53, 0.67, 0.8, 0.93, 1.0)
+"""Depths of the layers that are read, as shares of the stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A fact with queries that must find it and queries that must not.
+
+    same: asks for the answer (the fact's own wording, paraphrases, questions). other: another relation of the same subject.
+    absent: the subject in passing, other subjects.
+    """
+
+    fact: str
+    answer: str
+    relation: str
+    same: tuple[str, ...]
+    other: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """What calibration aims at: shares of false injections on out-of-fold queries."""
+
+    other: float = 0.08
+    """On other relations of the same subject."""
+    absent: float = 0.004
+    """On everything that isn't about the subject."""
+    strict: float = 0.002
+    """On other relations, for a text to count as replacing an item."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Measured on folds of unseen relations: share of `same` accepted, of `other` and `absent` accepted, of starts found."""
+
+    same: float
+    other: float
+    absent: float
+    starts: float
+    examples: int
+    relations: int
+
+
+def read_layers(num_layers: int) -> tuple[int, ...]:
+    """Return the layers to read of a host with that many blocks."""
+    return tuple(sorted({max(1, round(f * num_layers)) for f in FRACTIONS}))
+
+
+def fit_projection(examples: Sequence[Example], reader: TextReader, *, sample: int = 400, seed: int = 0) -> Projection:
+    """Fit centres, principal directions and the token prior on a sample of the examples' queries."""
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:sample]
+    queries = [q for i in chosen for q in (*examples[i].same, *examples[i].other, *examples[i].absent)]
+    forms = [query_form(q) for q in queries]
+    whole = np.array([w for _, w in forms])
+    if not whole.any() or whole.all():
+        raise ConfigError(
+            rule_got_do(
+                "Calibration needs questions and open texts.",
+                f"{int(whole.sum())} questions among {len(whole)} queries",
+                "Give examples of both.",
+            )
+        )
+    layers = read_layers(reader.num_layers)
+    last: list[FloatArray] = []
+    total: npt.NDArray[np.float64] = np.zeros(1)
+    for begin in range(0, len(forms), 256):
+        for read in reader.read([t for t, _ in forms[begin : begin + 256]], layers, ends=True):
+            last.append(np.stack([read.states[layer][-1] for layer in layers]))
+            total = total + read.last_logprobs
+    prior = np.asarray(total / len(forms), dtype=np.float32)
+    return Projection.fit(layers, np.stack(last), whole, prior, width=WIDTH)
+
+
+@dataclass(frozen=True)
+class _Row:
+    example: int
+    kind: str
+    pair: Pair
+    start: int
+    """The true first word of the answer."""
+
+
+def fit(
+    examples: Sequence[Example],
+    *,
+    encode: Encode | None,
+    encoder_id: str | None,
+    reader: TextReader | None,
+    rates: Rates | None = None,
+    seed: int = 0,
+    progress: Progress = lambda stage, done, size: None,
+) -> tuple[Gate, Report]:
+    """Fit a gate on examples.
+
+    Args:
+        examples: at least two relations; negatives may be missing for some.
+        encode: the text encoder, or None to fit a gate that looks at none.
+        encoder_id: its identity, stored with the gate.
+        reader: the host, or None to fit a gate that looks at no host states.
+        rates: false-injection rates to aim at.
+        seed: for folds and trees.
+        progress: called as it goes.
+
+    Returns:
+        The gate, and what it measured on unseen relations.
+
+    Raises:
+        ConfigError: if scikit-learn is missing or the examples can't be fitted on.
+    """
+    rates = rates or Rates()
+    if len({e.relation for e in examples}) < 2:
+        raise ConfigError(rule_got_do("Calibration needs examples of at least two relations.", len(examples), "Give more."))
+    projection = fit_projection(examples, reader, seed=seed) if reader else None
+    rows = _rows(examples, reader, projection, progress)
+    layers = len(projection.layers) if projection else 0
+    relations = np.array([examples[r.example].relation for r in rows])
+    kinds = np.array([r.kind for r in rows])
+    progress("fit", 0, 1)
+
+    same, about = kinds == "same", kinds != "absent"
+    folds = _folds(relations, seed)
+    asked = [rows[i] for i in np.flatnonzero(same)]
+    word_rows = [start_features(r.pair, layers) for r in asked]
+    is_start = np.concatenate([np.arange(len(w)) == r.start for w, r in zip(word_rows, asked, strict=True)])
+    lengths = [len(w) for w in word_rows]
+    words = np.concatenate(word_rows)
+    start_trees = _fit_trees(words, is_start, seed)
+    word_folds = np.repeat(folds[same], lengths)
+    unseen = _best_words(_out_of_fold(words, is_start, np.ones(len(words), bool), word_folds, seed), lengths)
+
+    every_row = [start_features(r.pair, layers) for r in rows]
+    starts = _best_words(start_trees.log_odds(np.concatenate(every_row)), [len(w) for w in every_row])
+    pairs = _with_cosines([r.pair for r in rows], starts, encode, progress)
+    # a pair to accept is fitted with its true start, so that a wrong one doesn't teach the gate to accept anything
+    used = np.where(same, [r.start for r in rows], starts)
+    features = np.stack([pair_features(p, int(s), layers) for p, s in zip(pairs, used, strict=True)])
+    unmasked = features.copy()
+    unmasked[:, pair_names(layers).index("cosine_masked")] = np.nan
+
+    subject = _out_of_fold(unmasked, about, np.ones(len(rows), bool), folds, seed)
+    relation = _out_of_fold(features, same, about, folds, seed)
+    other = kinds == "other"
+    subject_threshold = _threshold(subject[~about], rates.absent)
+    whole = np.array([p.whole for p in pairs])
+    open_threshold, whole_threshold = (_threshold(relation[other & form], rates.other) for form in (~whole, whole))
+    accepted = (subject >= subject_threshold) & (relation >= np.where(whole, whole_threshold, open_threshold))
+    report = Report(
+        same=_mean(accepted[same]),
+        other=_mean(accepted[other]),
+        absent=_mean(accepted[~about]),
+        starts=_mean(unseen == np.array([r.start for r in asked])),
+        examples=len(examples),
+        relations=len(set(relations.tolist())),
+    )
+    gate = Gate(
+        start=start_trees,
+        subject=_fit_trees(unmasked, about, seed),
+        relation=_fit_trees(features[about], same[about], seed),
+        subject_threshold=subject_threshold,
+        open_threshold=open_threshold,
+        whole_threshold=whole_threshold,
+        strict_threshold=_threshold(relation[other], rates.strict),
+        projection=projection,
+        encoder_id=encoder_id if encode else None,
+        host=reader.fingerprint if reader else None,
+        about={"seed": seed, "rates": asdict(rates), "report": asdict(report)},
+    )
+    progress("fit", 1, 1)
+    return gate, report
+
+
+def _rows(
+    examples: Sequence[Example], reader: TextReader | None, projection: Projection | None, progress: Progress
+) -> list[_Row]:
+    """Return every query of every example beside its fact, read by the host if there is one."""
+    rows: list[_Row] = []
+    for begin in range(0, len(examples), 64):
+        chunk = examples[begin : begin + 64]
+        queries = [(i, kind, q) for i, e in enumerate(chunk) for kind in ("same", "other", "absent") for q in getattr(e, kind)]
+        views: list[HostView | None] = [None] * len(queries)
+        if reader and projection:
+            items = read_items([e.fact for e in chunk], reader, projection)
+            reads = read_queries([q for _, _, q in queries], reader, projection)
+            views = [HostView.of(r, items[i], projection.prior) for r, (i, _, _) in zip(reads, queries, strict=True)]
+        texts = [Text(e.fact) for e in chunk]
+        for (i, kind, query), view in zip(queries, views, strict=True):
+            rows.append(_Row(begin + i, kind, Pair.of(Text(query), texts[i], view), _answer_word(chunk[i])))
+        progress("read", min(begin + 64, len(examples)), len(examples))
+    return rows
+
+
+def _answer_word(example: Example) -> int:
+    """Return the index of the word that begins the answer.
+
+    Raises:
+        ConfigError: if the fact doesn't contain its answer.
+    """
+    at = example.fact.rfind(example.answer.strip())
+    words = split_words(example.fact)
+    inside = [i for i, w in enumerate(words) if at >= 0 and w.end > at]
+    if not inside or not example.answer.strip():
+        raise ConfigError(
+            rule_got_do(
+                "A calibration fact contains its answer.", f"{example.fact!r}, {example.answer!r}", "Correct the example."
+            )
+        )
+    return inside[0]
+
+
+def _with_cosines(pairs: Sequence[Pair], starts: npt.NDArray[np.int64], encode: Encode | None, progress: Progress) -> list[Pair]:
+    """Return the pairs with the encoder's cosines filled in."""
+    if encode is None:
+        return list(pairs)
+    masked = [p.masked(int(s)) for p, s in zip(pairs, starts, strict=True)]
+    texts = list(dict.fromkeys(t for p, m in zip(pairs, masked, strict=True) for t in (p.query.text, p.item.text, *m)))
+    vectors: dict[str, FloatArray] = {}
+    for begin in range(0, len(texts), 512):
+        vectors |= zip(texts[begin : begin + 512], encode(texts[begin : begin + 512]), strict=False)
+        progress("encode", min(begin + 512, len(texts)), len(texts))
+    return [
+        replace(
+            p,
+            cosine=float(vectors[p.query.text] @ vectors[p.item.text]),
+            cosine_masked=float(vectors[m[0]] @ vectors[m[1]]),
+        )
+        for p, m in zip(pairs, masked, strict=True)
+    ]
+
+
+def _folds(groups: npt.NDArray[np.str_], seed: int, count: int = 6) -> npt.NDArray[np.int64]:
+    """Return a fold for each row; a group (relation) is whole in one fold."""
+    names = np.unique(groups)
+    order = np.random.default_rng(seed).permutation(len(names))
+    fold = dict(zip(names[order].tolist(), (np.arange(len(names)) % min(count, len(names))).tolist(), strict=True))
+    return np.array([fold[g] for g in groups.tolist()], dtype=np.int64)
+
+
+def _out_of_fold(
+    features: Features, labels: npt.NDArray[np.bool_], use: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], seed: int
+) -> npt.NDArray[np.float64]:
+    """Return log-odds of every row by trees fitted on the `use` rows of the other folds."""
+    odds = np.zeros(len(features))
+    for fold in np.unique(folds):
+        rest = use & (folds != fold)
+        odds[folds == fold] = _fit_trees(features[rest], labels[rest], seed).log_odds(features[folds == fold])
+    return odds
+
+
+def _best_words(odds: npt.NDArray[np.float64], lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return the index of the best word of each text; `odds` holds the words of all texts in order."""
+    return np.array([int(np.argmax(part)) for part in np.split(odds, np.cumsum(lengths)[:-1])], dtype=np.int64)
+
+
+def _threshold(scores: npt.NDArray[np.float64], rate: float) -> float:
+    """Return the log-odds that a share `rate` of the scores reaches; 0 where there is nothing to go by."""
+    return float(np.quantile(scores, 1 - rate)) if scores.size else 0.0
+
+
+def _mean(values: npt.NDArray[np.bool_]) -> float:
+    return float(values.mean()) if values.size else 0.0
+
+
+def _fit_trees(features: Features, labels: npt.NDArray[np.bool_], seed: int) -> TreeEnsemble:
+    """Fit gradient-boosted trees and return them as arrays, checked against the library's own answer.
+
+    Raises:
+        ConfigError: if scikit-learn is missing, or one class is.
+    """
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+    except ImportError as error:
+        raise ConfigError(
+            rule_got_do("Calibration needs scikit-learn.", "it is not installed", "Run: pip install 'mnemic[calibrate]'.")
+        ) from error
+    if labels.all() or not labels.any():
+        raise ConfigError(
+            rule_got_do(
+                "Calibration needs queries of every kind.", f"{len(labels)} queries, all alike", "Give `other` and `absent` too."
+            )
+        )
+    # the library can't bin a column without values; as a constant it is never split on
+    columns = np.where(np.isnan(features).all(axis=0), 0.0, features)
+    model = HistGradientBoostingClassifier(
+        max_iter=200,
+        learning_rate=0.06,
+        max_leaf_nodes=15,
+        min_samples_leaf=20,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=seed,
+    ).fit(columns, labels)
+    trees = _as_arrays(model, features.shape[1])
+    probe = columns[:: max(1, len(features) // 256)]
+    if not np.allclose(trees.log_odds(probe), model.decision_function(probe), atol=1e-9):
+        raise ConfigError(
+            rule_got_do(
+                "Fitted trees agree with their arrays.",
+                "a scikit-learn release that stores trees otherwise",
+                "Report it, with its version.",
+            )
+        )
+    return trees
+
+
+def _as_arrays(model: Any, num_features: int) -> TreeEnsemble:
+    """Return a fitted scikit-learn ensemble's nodes one after the other; leaves point to themselves."""
+    parts: list[list[Any]] = [[] for _ in range(6)]
+    roots, depth, offset = [], 1, 0
+    for (tree,) in model._predictors:
+        nodes = tree.nodes
+        leaf, own = nodes["is_leaf"].astype(bool), np.arange(len(nodes))
+        roots.append(offset)
+        depth = max(depth, int(nodes["depth"].max()))
+        columns = (
+            np.where(leaf, 0, nodes["feature_idx"]),
+            np.where(leaf, np.inf, nodes["num_threshold"]),
+            nodes["missing_go_to_left"].astype(bool),
+            np.where(leaf, own, nodes["left"]) + offset,
+            np.where(leaf, own, nodes["right"]) + offset,
+            np.where(leaf, nodes["value"], 0.0),
+        )
+        for part, column in zip(parts, columns, strict=True):
+            part.append(column)
+        offset += len(nodes)
+    feature, threshold, missing, left, right, value = (np.concatenate(p) for p in parts)
+    return TreeEnsemble(
+        roots=np.array(roots, dtype=np.int32),
+        feature=feature.astype(np.int32),
+        threshold=threshold.astype(np.float64),
+        missing_left=missing.astype(bool),
+        left=left.astype(np.int32),
+        right=right.astype(np.int32),
+        value=value.astype(np.float64),
+        bias=float(np.ravel(model._baseline_prediction)[0]),
+        depth=depth,
+        num_features=num_features,
+    )

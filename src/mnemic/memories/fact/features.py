@@ -1,0 +1,244 @@
+"""What the gate looks at: a query beside an item, as named numbers. A missing source (no encoder, no host reading) is NaN."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ...types import FloatArray
+from .reading import ItemReading, QueryReading, query_form
+from .words import SharedSpan, Word, answer_end, replace_words, shared_span, split_words
+
+Features = npt.NDArray[np.float64]
+
+LEXICAL = (
+    "query_covered",
+    "fact_covered",
+    "query_names_covered",
+    "fact_names_covered",
+    "query_numbers_missing",
+    "span_words",
+    "span_content",
+    "span_share_query",
+    "span_share_fact",
+    "query_rest",
+    "fact_rest",
+    "query_words",
+    "whole",
+    "answer_in_query",
+)
+ENCODER = ("cosine", "cosine_masked")
+HOST = ("answer_logprob", "answer_logprob_gain", "answer_logprob_change", "top_logprob")
+START = (
+    "novel",
+    "run_begins",
+    "run_share",
+    "last_run",
+    "content",
+    "proper",
+    "digit",
+    "position",
+    "follows_shared",
+    "follows_stop",
+    "follows_novel",
+    "novel_follows",
+    "first_word",
+)
+START_HOST = ("loss", "logprob", "logprob_gain", "logprob_rank", "resonance_rank")
+
+
+def pair_names(num_layers: int) -> tuple[str, ...]:
+    """Return the names of the features of a pair, for `num_layers` host layers read."""
+    return (*LEXICAL, *ENCODER, *HOST, *(f"resonance_{i}" for i in range(num_layers)))
+
+
+def start_names(num_layers: int) -> tuple[str, ...]:
+    """Return the names of the features of an answer's start."""
+    return (*START, *START_HOST, *(f"resonance_{i}" for i in range(num_layers)))
+
+
+class Text:
+    """A text with its words, split once."""
+
+    def __init__(self, text: str) -> None:
+        """Keep the text; words are split when first asked for."""
+        self.text = text
+
+    @cached_property
+    def words(self) -> list[Word]:
+        """The words in order."""
+        return split_words(self.text)
+
+    @cached_property
+    def norms(self) -> frozenset[str]:
+        """The distinct meaningful words."""
+        return frozenset(w.norm for w in self.words if w.content)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The meaningful words with a capital or a digit; a capital at the start of the text counts too."""
+        return frozenset(w.norm for w in self.words if w.content and w.proper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostView:
+    """What the host makes of an item's words, given the query. All per word, `[W]` or `[W, L]`.
+
+    loss: nats of the word inside the item. logprob: of the word right after the query. gain: that against the word's mean after
+    any query. resonance: cosine per layer between the query's end and the place before the word, NaN where nothing came before.
+    top_logprob: of the query's likeliest next token.
+    """
+
+    loss: Features
+    logprob: Features
+    gain: Features
+    resonance: Features
+    top_logprob: float
+
+    @classmethod
+    def of(cls, query: QueryReading, item: ItemReading, prior: FloatArray) -> "HostView":
+        """Compare a query's reading with an item's; `prior` is `[V]`, the mean log-probability of each token after a query."""
+        states, end = item.states.astype(np.float64), query.state.astype(np.float64)
+        norms = np.linalg.norm(states, axis=-1) * np.linalg.norm(end, axis=-1)
+        cosine = np.einsum("wlp,lp->wl", states, end) / np.maximum(norms, 1e-6)
+        logprob = query.logprobs[item.lead_ids].astype(np.float64)
+        return cls(
+            loss=item.loss.astype(np.float64),
+            logprob=logprob,
+            gain=logprob - prior[item.lead_ids],
+            resonance=np.where(norms > 1e-6, cosine, np.nan),
+            top_logprob=float(query.logprobs.max()),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A query beside an item, with whatever could be read of them."""
+
+    query: Text
+    item: Text
+    span: SharedSpan
+    host: HostView | None = None
+    cosine: float = float("nan")
+    cosine_masked: float = float("nan")
+
+    @classmethod
+    def of(cls, query: Text, item: Text, host: HostView | None = None) -> "Pair":
+        """Return the pair with its shared span found."""
+        return cls(query=query, item=item, span=shared_span(query.words, item.words), host=host)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the query is a whole sentence, not an open text."""
+        return query_form(self.query.text)[1]
+
+    def masked(self, start: int) -> tuple[str, str]:
+        """Return query and item with their common subject replaced, and the item's answer too: what is left is the relation."""
+        words = self.item.words
+        end = answer_end(self.item.text, words, start)
+        query = replace_words(self.query.text, self.query.words, self.span.query_start, self.span.length, "it")
+        cuts = sorted([(self.span.fact_start, self.span.length, "it"), (start, end - start, "something")], reverse=True)
+        item = self.item.text
+        for first, length, by in cuts:
+            item = replace_words(item, words, first, length, by)
+        return query, item
+
+
+def start_features(pair: Pair, num_layers: int) -> Features:
+    """Return the features `[W, len(start_names)]` of each word of the item as the start of the answer."""
+    words, asked = pair.item.words, {w.norm for w in pair.query.words}
+    novel = np.array([w.norm not in asked for w in words])
+    content = np.array([w.content for w in words])
+    matters = novel & content
+    run_begins, run_size, last_run = _runs(novel, content)
+    count = len(words)
+    columns = [
+        novel,
+        run_begins,
+        run_size / max(1, int(matters.sum())),
+        last_run,
+        content,
+        [w.proper for w in words],
+        [any(c.isdigit() for c in w.text) for w in words],
+        np.arange(count) / max(1, count - 1),
+        np.concatenate([[False], ~novel[:-1] & content[:-1]]),
+        np.concatenate([[False], ~content[:-1]]),
+        np.concatenate([[False], matters[:-1]]),
+        np.concatenate([matters[1:], [False]]),
+        np.arange(count) == 0,
+    ]
+    host = np.full((count, len(START_HOST) + num_layers), np.nan)
+    if pair.host is not None:
+        view = pair.host
+        mean = np.nan_to_num(view.resonance, nan=-1.0).mean(axis=1)
+        host = np.column_stack(
+            [view.loss, view.logprob, view.gain, _ranks(view.gain, matters), _ranks(mean, matters), view.resonance]
+        )
+    return np.column_stack([np.column_stack(columns).astype(np.float64), host])
+
+
+def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
+    """Return the features `[len(pair_names)]` of the query and the item, if the answer starts at word `start`.
+
+    Before the masked texts are encoded, `cosine_masked` is NaN: the subject is judged without it, so that only items about the
+    same thing cost the encoder anything.
+    """
+    query, item = pair.query, pair.item
+    end = answer_end(item.text, item.words, start)
+    answer = {w.norm for w in item.words[start:end] if w.content}
+    about = frozenset(w.norm for i, w in enumerate(item.words) if w.content and not start <= i < end)
+    about_names = item.names & about
+    span, words = pair.span, query.words
+    span_content = sum(w.content for w in words[span.query_start : span.query_start + span.length])
+    lexical = [
+        _share(query.norms, about),
+        _share(about, query.norms),
+        _share(query.names, item.norms),
+        _share(about_names, query.norms),
+        sum(any(c.isdigit() for c in n) for n in query.names - item.norms),
+        span.length,
+        span_content,
+        span.length / max(1, len(words)),
+        span.length / max(1, len(item.words) - (end - start)),
+        len(query.norms - item.norms),
+        len(about - query.norms),
+        len(words),
+        pair.whole,
+        _share(answer, query.norms),
+    ]
+    host = np.full(len(HOST) + num_layers, np.nan)
+    if pair.host is not None:
+        view = pair.host
+        change = view.logprob[start] + view.loss[start]
+        host = np.array([view.logprob[start], view.gain[start], change, view.top_logprob, *view.resonance[start]])
+    return np.concatenate([np.array(lexical, dtype=np.float64), [pair.cosine, pair.cosine_masked], host])
+
+
+def _share(part: frozenset[str] | set[str], whole: frozenset[str]) -> float:
+    """Return which share of `part` is in `whole`; NaN if `part` is empty."""
+    return len(part & whole) / len(part) if part else float("nan")
+
+
+def _ranks(values: npt.NDArray[np.floating], matters: npt.NDArray[np.bool_]) -> Features:
+    """Return the rank of each word among the words that matter, best 0; NaN for the others."""
+    ranks = np.full(values.shape, np.nan)
+    chosen = np.flatnonzero(matters)
+    ranks[chosen[np.argsort(-values[chosen], kind="stable")]] = np.arange(chosen.size)
+    return ranks
+
+
+def _runs(
+    novel: npt.NDArray[np.bool_], content: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return for each word: does a run of unasked words begin here, how much content its run has, is it the last such run."""
+    begins, size, run = np.zeros(novel.size, bool), np.zeros(novel.size, np.int64), np.zeros(novel.size, np.int64)
+    current = 0
+    for i, is_novel in enumerate(novel):
+        if is_novel and (i == 0 or not novel[i - 1]):
+            begins[i], current = True, current + 1
+        run[i] = current if is_novel else 0
+    for r in range(1, current + 1):
+        size[run == r] = int(content[run == r].sum())
+    filled = [r for r in range(1, current + 1) if size[run == r].any()]
+    return begins, size, (run == filled[-1]) if filled else np.zeros(novel.size, bool)

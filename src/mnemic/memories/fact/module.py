@@ -1,0 +1,213 @@
+"""The fact memory inside a host: a pointer at the logits, per row, silent without a route."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ...errors import ConfigError, HostNotSupported, rule_got_do
+from ...ops.pointer import Alternatives, Walk, advance, mix_logits
+from ..base import HostSpec, Memory, Site, State, StepContext
+from .config import FactConfig
+
+_LOGITS = Site("logits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """What one row of a batch may say.
+
+    prompt: the row's own token ids, without padding. answers: token sequences with weights, as they would follow the prompt.
+    strength: share of the pointer, in (0, 1).
+    """
+
+    prompt: tuple[int, ...]
+    answers: tuple[tuple[tuple[int, ...], float], ...]
+    strength: float
+
+
+class FactMemory(Memory):
+    """Speaks stored answers through a pointer over their tokens (kNN-LM interpolation, arXiv 1911.00172 eq. 2).
+
+    Attached alone it does nothing: which row may say what is decided outside, by a `Router`, and handed in for the length of a
+    `with memory.speaking(routes)`. `MemoryLM` does both.
+    """
+
+    name: ClassVar[str] = "fact"
+
+    def __init__(self, strength: float | None = None) -> None:
+        """Make a silent memory.
+
+        Args:
+            strength: share of the pointer in the next-token distribution while it speaks; None for the default.
+
+        Raises:
+            ConfigError: if strength is not between 0 and 1.
+        """
+        super().__init__()
+        self.config = FactConfig() if strength is None else FactConfig(strength=strength)
+        self._routes: Sequence[Route | None] = ()
+        self._spec: HostSpec | None = None
+
+    def bind(self, host: HostSpec) -> None:
+        """Remember the host's vocabulary."""
+        self._spec = host
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return the logits: the pointer needs nothing else."""
+        return (_LOGITS,)
+
+    def active(self) -> bool:
+        """Return whether any row of the current batch has something to say."""
+        return any(route is not None for route in self._routes)
+
+    def settings(self) -> dict[str, object]:
+        """Return the arguments that make this memory again."""
+        return {"strength": self.config.strength}
+
+    def reset(self, batch_size: int | None = None) -> None:
+        """Forget the pending routes. Sequences that have begun keep theirs: they ride on their caches."""
+        self._routes = ()
+
+    def arm(self, routes: Sequence[Route | None]) -> None:
+        """Let the rows of the sequences that begin from now on speak.
+
+        One route, or None, per prompt, in the order of the prompts. The host may repeat every prompt the same number of times (beams, several sequences per prompt). `reset` ends it.
+
+        Raises:
+            ConfigError: if a route is empty or holds token ids outside the host's vocabulary.
+        """
+        for route in routes:
+            self._check(route)
+        self._routes = tuple(routes)
+
+    @contextmanager
+    def speaking(self, routes: Sequence[Route | None]) -> Iterator[None]:
+        """Arm the routes for the length of a `with` block.
+
+        Raises:
+            ConfigError: as `arm`, or if another batch is still speaking.
+        """
+        if self._routes:
+            raise ConfigError(
+                rule_got_do(
+                    "One batch speaks at a time.", "a second one", "Leave the first `with speaking(...)` before the next."
+                )
+            )
+        self.arm(routes)
+        try:
+            yield
+        finally:
+            self.reset()
+
+    def begin(self, token_ids: Tensor | None, mask: Tensor) -> State:
+        """Map the batch's rows onto the routes and return where each row's pointer stands.
+
+        Raises:
+            HostNotSupported: if the rows can't be told apart: embeddings instead of tokens, a batch that is no repetition of the
+                prompts, or other tokens than the prompts'.
+        """
+        if token_ids is None:
+            raise HostNotSupported(
+                rule_got_do(
+                    "Facts are spoken after prompts given as tokens.", "inputs_embeds", "Pass input_ids, or disable the memory."
+                )
+            )
+        rows, prompts = token_ids.shape[0], len(self._routes)
+        if prompts == 0 or rows % prompts:
+            raise HostNotSupported(
+                rule_got_do(
+                    f"A batch repeats each of the {prompts} prompts equally often.",
+                    f"{rows} rows",
+                    "Generate for the prompts the routes were made for.",
+                )
+            )
+        routes = [self._routes[row * prompts // rows] for row in range(rows)]
+        for row, route in enumerate(routes):
+            if route is not None:
+                self._check_row(row, route, token_ids[row][mask[row]].tolist())
+        return self._state(routes, token_ids.device)
+
+    def step(self, x: Tensor, state: State, context: StepContext) -> tuple[Tensor, State]:
+        """Walk along the tokens of this forward and mix the pointer into the kept positions' logits `[B, T', V]`."""
+        if context.token_ids is None:
+            raise HostNotSupported(
+                rule_got_do(
+                    "Facts are spoken after prompts given as tokens.", "inputs_embeds", "Pass input_ids, or disable the memory."
+                )
+            )
+        alternatives = Alternatives(state["tokens"], state["weights"], state["strength"], state["anchor"])
+        walk = Walk(state["seen"], state["alive"])
+        mask, ids = context.mask, context.token_ids
+        lead = self._leading(alternatives, walk, mask)
+        walk = walk._replace(seen=walk.seen + mask[:, :lead].sum(dim=1))
+        places: dict[int, list[int]] = {}
+        for place, position in enumerate(context.kept.tolist()):
+            places.setdefault(position, []).append(place)
+        columns: dict[int, Tensor] = {}
+        for position in range(max(0, lead - 1), ids.shape[1]):
+            if position >= lead:
+                walk = advance(alternatives, walk, ids[:, position], mask[:, position])
+            for place in places.get(position, ()):
+                columns[place] = mix_logits(alternatives, walk, x[:, place])
+        if columns:
+            x = torch.stack([columns.get(place, x[:, place]) for place in range(x.shape[1])], dim=1)
+        return x, {**state, "seen": walk.seen, "alive": walk.alive}
+
+    @staticmethod
+    def _leading(alternatives: Alternatives, walk: Walk, mask: Tensor) -> int:
+        """Return how many first columns are prompt, or padding before it, in every row: they are only counted."""
+        after = walk.seen[:, None] + mask.long().cumsum(dim=1)
+        return int((after <= alternatives.anchor[:, None]).all(dim=0).long().cumprod(dim=0).sum())
+
+    def _check(self, route: Route | None) -> None:
+        if route is None:
+            return
+        size = self._spec.vocab_size if self._spec else None
+        ids = [token for answer, _ in route.answers for token in answer]
+        if not ids or any(weight <= 0 for _, weight in route.answers) or not 0 < route.strength < 1:
+            raise ConfigError(
+                rule_got_do(
+                    "A route has answers of at least one token, positive weights, and a strength between 0 and 1.",
+                    route,
+                    "Give None for a row without an answer.",
+                )
+            )
+        if size is not None and not all(0 <= token < size for token in ids):
+            raise ConfigError(rule_got_do(f"Token ids lie below {size}.", ids, "Use the host's own tokenizer."))
+
+    @staticmethod
+    def _check_row(row: int, route: Route, ids: list[int]) -> None:
+        known = min(len(ids), len(route.prompt))
+        if tuple(ids[:known]) != route.prompt[:known]:
+            raise HostNotSupported(
+                rule_got_do(
+                    "A row of the batch starts with the prompt that its route was made for.",
+                    f"row {row}: tokens {ids[:8]}... instead of {list(route.prompt[:8])}...",
+                    "Route these prompts, or disable the memory (classifier-free guidance, with its second prompt, isn't supported).",
+                )
+            )
+
+    @staticmethod
+    def _state(routes: Sequence[Route | None], device: torch.device) -> State:
+        answers = [route.answers if route else () for route in routes]
+        most = max((len(a) for a in answers), default=0) or 1
+        longest = max((len(ids) for a in answers for ids, _ in a), default=0) or 1
+        tokens = torch.full((len(routes), most, longest), -1, dtype=torch.long)
+        weights = torch.zeros(len(routes), most)
+        for row, alternatives in enumerate(answers):
+            for m, (ids, weight) in enumerate(alternatives):
+                tokens[row, m, : len(ids)] = torch.tensor(ids)
+                weights[row, m] = weight
+        state = {
+            "tokens": tokens,
+            "weights": weights,
+            "strength": torch.tensor([route.strength if route else 0.0 for route in routes]),
+            "anchor": torch.tensor([len(route.prompt) if route else 0 for route in routes]),
+            "seen": torch.zeros(len(routes), dtype=torch.long),
+            "alive": weights > 0,
+        }
+        return {name: value.to(device) for name, value in state.items()}

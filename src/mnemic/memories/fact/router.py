@@ -1,0 +1,196 @@
+"""From a query to the item that may answer it, and what it may say."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...store.base import Store
+from ...types import FloatArray, Hit, Item
+from .config import FactConfig
+from .features import HostView, Pair, Text
+from .gate import Gate, Verdict
+from .reading import ItemReading, Projection, QueryReading, TextReader, read_items, read_queries
+from .words import answer_end, content_norms
+
+Encode = Callable[[Sequence[str]], FloatArray]
+
+_DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An item beside a query. rank: what retrieval thought of it, in units of cosine."""
+
+    item: Item
+    pair: Pair
+    rank: float
+    verdict: Verdict | None
+    """None when the item shares no meaningful word with the query: nothing speaks for it but vague likeness."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it may speak."""
+        return self.verdict is not None and self.verdict.accepted
+
+    @property
+    def answers(self) -> tuple[tuple[str, float], ...]:
+        """The item's likeliest answers to the query as they stand in its text, with weights."""
+        if self.verdict is None:
+            return ()
+        words, text = self.pair.item.words, self.item.text
+        spans = [(text[words[s].start : words[answer_end(text, words, s) - 1].end], w) for s, w in self.verdict.starts]
+        # one alternative that begins inside another one would only split its weight
+        best = spans[0][0]
+        return tuple((span, weight) for i, (span, weight) in enumerate(spans) if i == 0 or not best.endswith(span))
+
+    def hit(self) -> Hit:
+        """Return what the user sees of it."""
+        verdict = self.verdict
+        parts = {"rank": self.rank, "cosine": self.pair.cosine}
+        if verdict is not None:
+            parts = {**verdict.parts, **parts, "subject": verdict.subject, "relation": verdict.relation}
+        return Hit(item=self.item, score=verdict.score if verdict else 0.0, parts=parts, accepted=self.accepted)
+
+
+class Router:
+    """Finds candidates, reads them through the host, and lets the gate decide, each query on its own."""
+
+    def __init__(self, store: Store, gate: Gate, config: FactConfig, encode: Encode, reader: TextReader | None) -> None:
+        """Join store, gate, encoder and host. A gate fitted without the host's states doesn't read it."""
+        self.store = store
+        self.gate = gate
+        self.config = config
+        self._encode = encode
+        self._reader = reader if gate.projection is not None else None
+
+    def route(self, queries: Sequence[str], scope: str, *, k: int | None = None) -> list[list[Candidate]]:
+        """Return the candidates of each query, the most promising first.
+
+        Args:
+            queries: bare texts, without a chat template.
+            scope: whose items.
+            k: at least so many candidates, whether or not the gate likes them.
+        """
+        if not queries or self.store.count(scope) == 0:
+            return [[] for _ in queries]
+        wanted = max(self.config.candidates, k or 0)
+        keys = self._encode(queries)
+        readings = self.read_queries(queries)
+        found = [self._candidates(q, key, scope, wanted) for q, key in zip(queries, keys, strict=True)]
+        items = {c.id: c for row in found for c, _, _ in row}
+        item_readings = self.read_stored(list(items.values()))
+        candidates, row_of = [], []
+        for n, (query, reading, row) in enumerate(zip(queries, readings, found, strict=True)):
+            text = Text(query)
+            for item, rank, cosine in row:
+                pair = self.pair(text, Text(item.text), reading, item_readings.get(item.id))
+                candidates.append(Candidate(item=item, pair=replace(pair, cosine=cosine), rank=rank, verdict=None))
+                row_of.append(n)
+        rows: list[list[Candidate]] = [[] for _ in queries]
+        for n, candidate, verdict in zip(row_of, candidates, self.judge_pairs([c.pair for c in candidates]), strict=True):
+            rows[n].append(replace(candidate, verdict=verdict))
+        return [sorted(row, key=_order) for row in rows]
+
+    def pair(self, query: Text, item: Text, reading: QueryReading | None, item_reading: ItemReading | None) -> Pair:
+        """Return a query beside an item, compared through the host where both were read."""
+        projection = self.gate.projection
+        view = None
+        if projection is not None and reading is not None and item_reading is not None:
+            view = HostView.of(reading, item_reading, projection.prior)
+        return Pair.of(query, item, view)
+
+    def judge_pairs(self, pairs: Sequence[Pair]) -> list[Verdict | None]:
+        """Return the gate's verdict on each pair; None where the two share no meaningful word."""
+        near = [i for i, p in enumerate(pairs) if p.query.norms & p.item.norms]
+        chosen = [pairs[i] for i in near]
+        starts = self.gate.find_starts(chosen, alternatives=self.config.alternatives)
+        subjects = self.gate.subjects(chosen, starts)
+        about = [i for i, margin in enumerate(subjects) if margin >= 0]
+        if self.gate.encoder_id is not None and about:
+            masked = [text for i in about for text in chosen[i].masked(starts[i][0][0])]
+            vectors = self._encode(masked)
+            for n, i in enumerate(about):
+                chosen[i] = replace(chosen[i], cosine_masked=float(vectors[2 * n] @ vectors[2 * n + 1]))
+        verdicts: list[Verdict | None] = [None] * len(pairs)
+        for i, pair, start, subject in zip(near, chosen, starts, subjects, strict=True):
+            verdicts[i] = self.gate.judge(pair, start, float(subject))
+        return verdicts
+
+    def read_queries(self, queries: Sequence[str]) -> Sequence[QueryReading | None]:
+        """Read queries through the host, if the gate looks at it."""
+        if self._reader is None or self.gate.projection is None:
+            return [None] * len(queries)
+        return read_queries(queries, self._reader, self.gate.projection)
+
+    def read_texts(self, texts: Sequence[str]) -> Sequence[ItemReading | None]:
+        """Read texts to be stored through the host, if the gate looks at it."""
+        if self._reader is None or self.gate.projection is None:
+            return [None] * len(texts)
+        return read_items(texts, self._reader, self.gate.projection)
+
+    def keep_readings(self, readings: dict[str, ItemReading | None]) -> None:
+        """Cache the readings of stored items."""
+        known = {item_id: reading.to_bytes() for item_id, reading in readings.items() if reading is not None}
+        if known and self._reader is not None and self.gate.projection is not None:
+            self.store.put_states(known, _cache_key(self._reader, self.gate.projection))
+
+    def read_stored(self, items: Sequence[Item]) -> dict[str, ItemReading | None]:
+        """Return the readings of stored items, from the cache or by reading them again."""
+        if self._reader is None or self.gate.projection is None or not items:
+            return {}
+        blobs = self.store.get_states([i.id for i in items], _cache_key(self._reader, self.gate.projection))
+        readings: dict[str, ItemReading | None] = {k: ItemReading.from_bytes(v) for k, v in blobs.items()}
+        missing = [i for i in items if readings.get(i.id) is None]
+        if missing:
+            fresh = dict(zip([i.id for i in missing], self.read_texts([i.text for i in missing]), strict=True))
+            self.keep_readings(fresh)
+            readings |= fresh
+        return readings
+
+    def _candidates(self, query: str, key: FloatArray, scope: str, wanted: int) -> list[tuple[Item, float, float]]:
+        """Return (item, rank, cosine) of the best by vectors and words together."""
+        dense = {s.id: s.score for s in self.store.search(key, wanted, scope)}
+        words = {s.id: s.score for s in self.store.search_words(content_norms(query), wanted, scope)}
+        ids = list(dict.fromkeys([*dense, *words]))
+        unknown = [i for i in ids if i not in dense]
+        if unknown:
+            dense |= zip(unknown, (float(c) for c in self.store.keys(unknown, scope) @ key), strict=True)
+        heaviest = max(words.values(), default=0.0) or 1.0
+        now = time.time()
+        ranked = []
+        for item_id in ids:
+            item = self.store.get(item_id, scope)
+            rank = dense[item_id] + self.config.word_weight * words.get(item_id, 0.0) / heaviest + self._standing(item, now)
+            ranked.append((item, rank, dense[item_id]))
+        ranked.sort(key=lambda r: -r[1])
+        return self._balanced(ranked)[:wanted]
+
+    def _standing(self, item: Item, now: float) -> float:
+        """Return what importance and recency add to an item's rank."""
+        age_days = max(0.0, now - max(item.created, item.last_used or 0.0)) / _DAY_SECONDS
+        recency = math.exp(-math.log(2) * age_days / self.config.decay_half_life_days)
+        return self.config.importance_weight * item.importance + self.config.decay_weight * recency
+
+    def _balanced(self, ranked: list[tuple[Item, float, float]]) -> list[tuple[Item, float, float]]:
+        """Return the list re-ranked so that one category doesn't crowd out the others; items without one are left alone."""
+        seen: Counter[str] = Counter()
+        balanced = []
+        for item, rank, cosine in ranked:
+            cost = 0.0
+            if item.category is not None:
+                cost = self.config.balance_weight * seen[item.category]
+                seen[item.category] += 1
+            balanced.append((item, rank - cost, cosine))
+        return sorted(balanced, key=lambda r: -r[1])
+
+
+def _order(candidate: Candidate) -> tuple[bool, float, float]:
+    """Sort key: accepted first, then by the gate's score to a percent, then by rank, which knows importance and recency."""
+    score = candidate.verdict.score if candidate.verdict else 0.0
+    return (not candidate.accepted, -round(score, 2) if candidate.accepted else 0.0, -candidate.rank)
+
+
+def _cache_key(reader: TextReader, projection: Projection) -> str:
+    return f"{reader.fingerprint}:{projection.identity}"

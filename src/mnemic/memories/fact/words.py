@@ -1,0 +1,105 @@
+"""Words of a text: where they are, which of them carry meaning, what two texts share."""
+
+import re
+from typing import NamedTuple
+
+_WORD = re.compile(r"\w+(?:(?:['’.\-]|(?<=\d)[,:](?=\d))\w+)*")
+_POSSESSIVE = re.compile(r"['’]s$")
+
+STOP_WORDS = frozenset(
+    "a an the of in on at to for from by with as is was are were be been being am it its that this these those which who whom whose"
+    " what where when why how did does do has have had will would can could should may might must and or but if than then so not no"
+    " he she him her his they them their we us our you your i me my mine one there here also just very much many some any"
+    " tell give say name".split()
+)
+"""Words that say nothing about which fact is meant."""
+
+_CLAUSE_OPENERS = frozenset("and but who which because while whereas although so where when".split())
+_CLAUSE_SUBJECTS = frozenset(
+    "i you he she it we they there is was are were has had did does do will would can his her its their my your our".split()
+)
+
+
+class Word(NamedTuple):
+    """One word: `norm` is lower-cased and without a possessive ending; `start` and `end` are character offsets."""
+
+    text: str
+    norm: str
+    start: int
+    end: int
+
+    @property
+    def content(self) -> bool:
+        """Whether the word carries meaning of its own."""
+        return self.norm not in STOP_WORDS
+
+    @property
+    def proper(self) -> bool:
+        """Whether the word looks like a name or a number: it has a capital or a digit."""
+        return any(c.isupper() or c.isdigit() for c in self.text)
+
+
+def split_words(text: str) -> list[Word]:
+    """Return the words of a text in order. A possessive ending belongs to the word's span, not to its `norm`."""
+    words = []
+    for match in _WORD.finditer(text):
+        raw = match.group()
+        bare = _POSSESSIVE.sub("", raw)
+        words.append(Word(raw, bare.casefold(), match.start(), match.start() + len(bare)))
+    return words
+
+
+def content_norms(text: str) -> list[str]:
+    """Return the distinct meaningful words of a text, normalised, in order of appearance."""
+    return list(dict.fromkeys(w.norm for w in split_words(text) if w.content))
+
+
+class SharedSpan(NamedTuple):
+    """The longest run of words two texts share, without stop words at its ends: first index in each, and its length."""
+
+    query_start: int
+    fact_start: int
+    length: int
+
+
+def shared_span(query: list[Word], fact: list[Word]) -> SharedSpan:
+    """Return the shared run with the most content words (ties: the longer). Length 0 when nothing is shared."""
+    best, best_rank = SharedSpan(0, 0, 0), (0, 0)
+    for i in range(len(query)):
+        for j in range(len(fact)):
+            n = 0
+            while i + n < len(query) and j + n < len(fact) and query[i + n].norm == fact[j + n].norm:
+                n += 1
+            rank = (sum(w.content for w in query[i : i + n]), n)
+            if rank > best_rank:
+                best, best_rank = SharedSpan(i, j, n), rank
+    start, length = 0, best.length
+    while length and not query[best.query_start + start].content:
+        start, length = start + 1, length - 1
+    while length and not query[best.query_start + start + length - 1].content:
+        length -= 1
+    return SharedSpan(best.query_start + start, best.fact_start + start, length)
+
+
+def replace_words(text: str, words: list[Word], start: int, length: int, by: str) -> str:
+    """Return the text with a run of words replaced."""
+    if length == 0:
+        return text
+    return text[: words[start].start] + by + text[words[start + length - 1].end :]
+
+
+def answer_end(text: str, words: list[Word], start: int) -> int:
+    """Return the index after the last word of the answer that begins at word `start`.
+
+    The answer runs to the end of its clause: to sentence punctuation, or to a comma or a conjunction that opens a clause of its
+    own ("..., who is", "and he has"). "Romeo and Juliet" and "Washington, D.C." stay whole.
+    """
+    for i in range(start + 1, len(words)):
+        between = text[words[i - 1].end : words[i].start]
+        if any(c in ".;!?:\n()" for c in between.strip()):
+            return i
+        follower = words[i + 1].norm if i + 1 < len(words) else ""
+        opens = words[i].norm in _CLAUSE_OPENERS and follower in _CLAUSE_SUBJECTS
+        if opens or ("," in between and words[i].norm in _CLAUSE_SUBJECTS | {"who", "which", "where"}):
+            return i
+    return len(words)

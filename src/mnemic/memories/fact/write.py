@@ -1,0 +1,124 @@
+"""Selective writing: is a text new, a new wording, a correction, or already known?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...store.base import Store
+from ...types import Action, FloatArray, Item
+from .features import Text
+from .reading import ItemReading
+from .router import Router
+from .words import Word, answer_end
+
+_NEAREST = 4
+"""Items by vectors and by words that a new text is held against."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to do with a text. item: the stored item it concerns, if any."""
+
+    action: Action
+    reason: str
+    item: Item | None = None
+
+
+class Writer:
+    """Decides how a text is stored. Costs at most one forward pass of its beginning, and only when an item is about the same thing."""
+
+    def __init__(self, store: Store, router: Router) -> None:
+        """Use the router's gate: what may answer a text says the same thing as the text."""
+        self._store = store
+        self._router = router
+
+    def decide(self, text: str, key: FloatArray, reading: ItemReading | None, scope: str) -> Decision:
+        """Decide on one text.
+
+        Args:
+            text: the text, already checked.
+            key: its encoder vector `[E]`.
+            reading: what the host made of it, if the gate looks at that.
+            scope: whose items it is held against.
+        """
+        new = Text(text)
+        near = self._near(new, key, scope)
+        for item, cosine in near:
+            old = Text(item.text)
+            if _wording(old.words) == _wording(new.words):
+                if item.text == text:
+                    return Decision(action="skipped", reason="already known, word for word", item=item)
+                return Decision(action="updated", reason="the same words, written otherwise", item=item)
+            if self._nearly_same(old, new, cosine):
+                return Decision(action="updated", reason="the same fact in nearly the same words", item=item)
+            if _corrects(old.words, new.words):
+                return Decision(action="superseded", reason="the same statement with another ending", item=item)
+        return self._judge_meaning(new, near, reading)
+
+    def _near(self, new: Text, key: FloatArray, scope: str) -> list[tuple[Item, float]]:
+        """Return the items that a text may repeat or contradict, the most similar first: all share a meaningful word with it."""
+        found = {s.id: s.score for s in self._store.search(key, _NEAREST, scope)}
+        by_words = [s.id for s in self._store.search_words(sorted(new.norms), _NEAREST, scope) if s.id not in found]
+        if by_words:
+            found |= zip(by_words, (float(c) for c in self._store.keys(by_words, scope) @ key), strict=True)
+        items = [(self._store.get(i, scope), cosine) for i, cosine in found.items()]
+        related = [(item, cosine) for item, cosine in items if Text(item.text).norms & new.norms]
+        return sorted(related, key=lambda pair: -pair[1])
+
+    def _nearly_same(self, old: Text, new: Text, cosine: float) -> bool:
+        config = self._router.config
+        a, b = {w.norm for w in old.words}, {w.norm for w in new.words}
+        overlap = len(a & b) / max(1, len(a | b))
+        # names and numbers carry the fact: a difference there is another fact, however alike the sentences
+        return cosine > config.duplicate_cosine and overlap >= config.duplicate_overlap and old.norms == new.norms
+
+    def _judge_meaning(self, new: Text, near: Sequence[tuple[Item, float]], reading: ItemReading | None) -> Decision:
+        """Ask the gate whether an item already answers the text's own beginning, and with the same words."""
+        added = Decision(action="added", reason="new: no stored item says this")
+        router = self._router
+        if (reading is None and router.gate.projection is not None) or not near:
+            return added
+        stored = router.read_stored([item for item, _ in near])
+        olds = [Text(item.text) for item, _ in near]
+        # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
+        beginnings = [router.gate.find_starts([router.pair(old, new, None, None)], alternatives=1)[0][0][0] for old in olds]
+        stems = [Text(new.text[: new.words[start].start].rstrip()) for start in beginnings]
+        usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
+        if not usable:
+            return added
+        distinct = list(dict.fromkeys(stems[i].text for i in usable))
+        readings = dict(zip(distinct, router.read_queries(distinct), strict=True))
+        pairs = [
+            replace(router.pair(stems[i], olds[i], readings[stems[i].text], stored.get(near[i][0].id)), cosine=near[i][1])
+            for i in usable
+        ]
+        for i, verdict in zip(usable, router.judge_pairs(pairs), strict=True):
+            if verdict is None or not verdict.strict:
+                continue
+            if _answer(olds[i], verdict.starts[0][0]) & _answer(new, beginnings[i]):
+                # another wording is worth keeping: it can be found by questions that the first one misses
+                return replace(added, reason="known, kept as another wording")
+            return Decision(action="superseded", reason="says something else about the same thing", item=near[i][0])
+        return added
+
+
+def _wording(words: Sequence[Word]) -> tuple[str, ...]:
+    return tuple(w.norm for w in words)
+
+
+def _answer(text: Text, start: int) -> set[str]:
+    """Return the meaningful words of the answer that begins at a word."""
+    return {w.norm for w in text.words[start : answer_end(text.text, text.words, start)] if w.content}
+
+
+def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
+    """Return whether two texts are the same words but for different content at the end.
+
+    What they share must hold at least two meaningful words, or one and most of the text: "I like tea" and "I like chess" do not
+    contradict each other, "The wifi password is a" and "The wifi password is b" do.
+    """
+    shared = 0
+    while shared < min(len(old), len(new)) and old[shared].norm == new[shared].norm:
+        shared += 1
+    meaningful = sum(w.content for w in old[:shared])
+    tails = (old[shared:], new[shared:])
+    return meaningful >= 2 and all(any(w.content for w in tail) and len(tail) <= shared for tail in tails)

@@ -1,0 +1,1 @@
+"""Pure tensor maths, one folder per operation."""

@@ -1,0 +1,55 @@
+"""Words, spans and answers of a text."""
+
+import pytest
+
+from mnemic.memories.fact.features import Pair, Text
+from mnemic.memories.fact.words import answer_end, content_norms, shared_span, split_words
+
+
+def test_words_keep_numbers_names_and_possessives_together() -> None:
+    assert [w.norm for w in split_words("Anna's café costs 1,250.50 at 10:30, D.C. isn't near.")] == [
+        "anna", "café", "costs", "1,250.50", "at", "10:30", "d.c", "isn't", "near",
+    ]  # fmt: skip
+
+
+def test_offsets_point_into_the_text() -> None:
+    text = "  Zoë's dog—Biscuit."
+    assert [text[w.start : w.end] for w in split_words(text)] == ["Zoë", "dog", "Biscuit"]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "answer"),
+    [
+        ("My dog is called Biscuit.", 4, "Biscuit"),
+        ("Shakespeare wrote Romeo and Juliet.", 2, "Romeo and Juliet"),
+        ("My dog is called Biscuit and he is three.", 4, "Biscuit"),
+        ("It stands in Washington, D.C. since 1900.", 3, "Washington, D.C. since 1900"),
+        ("Paris is the capital of France.", 0, "Paris"),
+        ("The code is 4711; keep it.", 3, "4711"),
+        ("Her vet is Ann Lee, who lives here.", 3, "Ann Lee"),
+    ],
+)
+def test_an_answer_ends_with_its_clause(text: str, start: int, answer: str) -> None:
+    words = split_words(text)
+    end = answer_end(text, words, start)
+    assert text[words[start].start : words[end - 1].end] == answer
+
+
+def test_the_shared_span_is_the_subject() -> None:
+    query, fact = split_words("Where did the great Edgar Wind die?"), split_words("Edgar Wind passed away in Oxford.")
+    span = shared_span(query, fact)
+    assert [w.text for w in query[span.query_start : span.query_start + span.length]] == ["Edgar", "Wind"]
+    assert (span.fact_start, span.length) == (0, 2)
+
+
+def test_nothing_shared_is_an_empty_span() -> None:
+    assert shared_span(split_words("What is the time?"), split_words("Edgar sleeps.")).length == 0
+
+
+def test_masking_leaves_the_relation() -> None:
+    pair = Pair.of(Text("What is Ann Lee's favourite colour?"), Text("Ann Lee likes dark green best."))
+    assert pair.masked(3) == ("What is it's favourite colour?", "it likes something.")
+
+
+def test_content_norms_are_distinct_and_in_order() -> None:
+    assert content_norms("The dog and the Dog's bowl") == ["dog", "bowl"]

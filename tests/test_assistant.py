@@ -1,0 +1,274 @@
+"""The user's object on a tiny random host with the shipped gate that looks at words alone."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from mnemic.assistant import MemoryLM
+from mnemic.errors import ConfigError, EncoderMismatch, InputError, NotFound
+from mnemic.store import open_store
+from mnemic.types import FloatArray
+
+FACT = "The captain of the ship Winter Plough is Xanthe Ravrick."
+QUESTION = "Who is the captain of the ship Winter Plough?"
+PROMPT = "The captain of the ship Winter Plough is"
+ANSWER = "Xanthe Ravrick"
+UNRELATED = "How do you boil an egg?"
+SIZES: dict[str, Any] = {
+    "hidden_size": 24,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+}
+
+
+class HashEncoder:
+    """Bags of words hashed to unit vectors: enough to tell texts apart, the same everywhere."""
+
+    id = "hash:64"
+    dim = 64
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.casefold().replace(".", "").replace("?", "").split():
+                digest = hashlib.sha256(word.encode()).digest()
+                row[digest[0] % self.dim] += 1 if digest[1] % 2 else -1
+            row[0] += 0.01
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """A byte-level tokenizer, trained here on nothing but the bytes."""
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    raw.train_from_iterator([FACT, QUESTION], trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=["<end>"], vocab_size=300))
+    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<end>", pad_token="<end>", padding_side="left")
+
+
+@pytest.fixture
+def make(tokenizer: Any) -> Iterator[Callable[..., MemoryLM]]:
+    """Make a MemoryLM over a store; closed after the test."""
+    made: list[MemoryLM] = []
+
+    def build(store: str | Path = ":memory:", **options: Any) -> MemoryLM:
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(LlamaConfig(**SIZES, vocab_size=len(tokenizer), eos_token_id=None, bos_token_id=None)).eval()
+        lm = MemoryLM(model, tokenizer, open_store(store), **{"encoder": HashEncoder(), **options})
+        made.append(lm)
+        return lm
+
+    yield build
+    for lm in made:
+        lm.close()
+
+
+def test_a_fact_taught_is_a_fact_told(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    learned = lm.learn(FACT, category="ships")
+    assert (learned.action, learned.item.category if learned.item else None) == ("added", "ships")
+    reply = lm.generate(PROMPT, max_new_tokens=24)
+    assert reply.text.strip().startswith(ANSWER)
+    assert [s.item.text for s in reply.memories] == [FACT]
+    answer = lm.ask(QUESTION, max_new_tokens=24)
+    assert ANSWER in answer.text
+    assert lm.recall(QUESTION)[0].accepted
+
+
+def test_what_it_knows_nothing_of_is_the_base_models(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    queries = [UNRELATED, QUESTION, "My dog likes"]
+    on, off = lm.ask(queries, max_new_tokens=8), lm.ask(queries, memory=False, max_new_tokens=8)
+    assert [a.token_ids == b.token_ids for a, b in zip(on, off, strict=True)] == [True, False, True]
+    assert [len(r.memories) for r in on] == [0, 1, 0]
+
+
+def test_memory_outlives_the_process_that_taught_it(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
+    make(tmp_path / "store").learn(FACT)
+    assert ANSWER in make(tmp_path / "store").ask(QUESTION, max_new_tokens=24).text
+
+
+def test_rows_of_a_batch_each_have_their_own_memory(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    other = "The captain of the ship Blue Heron is Magnar Coldwell."
+    lm.learn([FACT, other])
+    replies = lm.generate([PROMPT, "The captain of the ship Blue Heron is", UNRELATED], max_new_tokens=30)
+    assert replies[0].text.strip().startswith(ANSWER)
+    assert replies[1].text.strip().startswith("Magnar Coldwell")
+    assert replies[2].memories == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"num_beams": 3}, {"do_sample": True, "top_k": 5, "temperature": 0.5}, {"prompt_lookup_num_tokens": 3}, {"use_cache": False}],
+)
+def test_the_answer_survives_every_way_of_generating(make: Callable[..., MemoryLM], options: dict[str, Any]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    torch.manual_seed(0)
+    assert lm.generate(PROMPT, max_new_tokens=24, **options).text.strip().startswith(ANSWER)
+
+
+def test_saying_it_again_changes_nothing(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    first = lm.learn(FACT)
+    assert lm.learn(FACT).action == "skipped"
+    assert lm.learn(FACT.upper()).action == "updated"
+    assert [i.id for i in lm.items()] == [first.item.id if first.item else ""]
+
+
+def test_a_correction_supersedes(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    old = lm.learn(FACT).item
+    new = lm.learn("The captain of the ship Winter Plough is Magnar Coldwell.")
+    assert new.action == "superseded"
+    assert new.item is not None
+    assert old is not None
+    assert new.item.supersedes == old.id
+    assert "Magnar Coldwell" in lm.ask(QUESTION, max_new_tokens=24).text
+    assert [i.text for i in lm.items(status="superseded")] == [FACT]
+
+
+def test_two_facts_of_one_subject_stay_apart(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    results = lm.learn([FACT, "The ship Winter Plough was built in Ostervale."])
+    assert [r.action for r in results] == ["added", "added"]
+
+
+def test_force_stores_it_anyway(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    assert lm.learn(FACT, force=True).action == "added"
+    assert len(lm.items()) == 2
+
+
+def test_forgetting_gives_the_base_model_back(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    item = lm.learn(FACT).item
+    assert item is not None
+    lm.forget(item.id)
+    assert lm.ask(QUESTION, max_new_tokens=8).token_ids == lm.ask(QUESTION, memory=False, max_new_tokens=8).token_ids
+    assert lm.items() == []
+
+
+def test_scopes_do_not_see_each_other(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    item = lm.learn(FACT, scope="ann").item
+    assert item is not None
+    lm.learn("Bob sleeps late.", scope="bob")
+    assert lm.ask(QUESTION, scope="bob", max_new_tokens=4).memories == ()
+    assert lm.recall(QUESTION, scope="ann")[0].item.id == item.id
+    with pytest.raises(NotFound):
+        lm.forget(item.id, scope="bob")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "a\x00b", "\ud800"])
+def test_unusable_texts_are_refused_before_anything_is_written(make: Callable[..., MemoryLM], text: str) -> None:
+    lm = make()
+    with pytest.raises(InputError):
+        lm.learn([FACT, text])
+    assert lm.items() == []
+
+
+def test_a_text_longer_than_the_window_is_refused(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    with pytest.raises(InputError, match="window of"):
+        lm.learn("ship " * 5000)
+    with pytest.raises(InputError, match="window of"):
+        lm.generate("ship " * 5000)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda lm: lm.learn(FACT, importance=2), "Importance lies between 0 and 1"),
+        (lambda lm: lm.generate(PROMPT, readers=["pionter"]), "Known: pointer"),
+        (lambda lm: lm.generate(PROMPT, batch_size=0), "batch_size is at least 1"),
+        (lambda lm: lm.generate(PROMPT, num_return_sequences=2, do_sample=True), "One reply per prompt"),
+        (lambda lm: lm.recall(QUESTION, k=0), "k is at least 1"),
+        (lambda lm: lm.ask([QUESTION], stream=True), "One question is streamed"),
+    ],
+)
+def test_bad_arguments_say_what_to_do(make: Callable[..., MemoryLM], call: Callable[[MemoryLM], object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        call(make())
+
+
+def test_an_interrupt_keeps_what_was_written(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
+    lm = make(tmp_path / "store")
+    texts = [f"The captain of the ship Number{i} is Person{i}." for i in range(6)]
+
+    def stop(done: int, total: int) -> None:
+        assert total == 6
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lm.learn(texts, force=True, progress=stop)
+    assert [i.text for i in make(tmp_path / "store").items()] == texts[:3]
+
+
+def test_a_store_of_another_encoder_is_refused(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
+    make(tmp_path / "store").learn(FACT)
+
+    class Other(HashEncoder):
+        id = "other:64"
+
+    with pytest.raises(EncoderMismatch):
+        make(tmp_path / "store", encoder=Other())
+
+
+def test_a_stream_is_the_reply_in_pieces(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    whole = lm.ask(QUESTION, max_new_tokens=24)
+    stream = lm.ask(QUESTION, stream=True, max_new_tokens=24)
+    assert "".join(stream) == stream.reply.text == whole.text
+    assert stream.reply.memories[0].item.text == FACT
+
+
+def test_threads_take_turns(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    facts = [f"The captain of the ship Number{i} is Person{i}." for i in range(4)]
+    lm.learn(facts, force=True)
+    said: dict[int, str] = {}
+
+    def ask(i: int) -> None:
+        said[i] = lm.generate(f"The captain of the ship Number{i} is", max_new_tokens=16).text
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(said[i].strip().startswith(f"Person{i}") for i in range(4))
+
+
+def test_why_names_the_memory_and_the_reason_of_silence(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    assert f'"{FACT}" spoke' in lm.why(lm.ask(QUESTION, max_new_tokens=4)).text
+    assert "would speak" in lm.why(QUESTION).text
+    silent = lm.why("How long is the ship Winter Plough?")
+    assert "doesn't say what is asked" in silent.text or "about something else" in silent.text
+
+
+def test_teacher_forcing_agrees_with_the_pointer(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    assert lm.score([PROMPT, PROMPT], [ANSWER, "somebody else"]) == [True, False]
+    assert lm.score([PROMPT], [ANSWER], memory=False) == [False]
