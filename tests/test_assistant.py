@@ -55,7 +55,9 @@ def tokenizer() -> Any:
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    raw.train_from_iterator([FACT, QUESTION], trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=["<end>"], vocab_size=300))
+    raw.train_from_iterator(
+        [FACT, QUESTION], trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=["<end>"], vocab_size=300)
+    )
     return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<end>", pad_token="<end>", padding_side="left")
 
 
@@ -114,7 +116,12 @@ def test_rows_of_a_batch_each_have_their_own_memory(make: Callable[..., MemoryLM
 
 @pytest.mark.parametrize(
     "options",
-    [{"num_beams": 3}, {"do_sample": True, "top_k": 5, "temperature": 0.5}, {"prompt_lookup_num_tokens": 3}, {"use_cache": False}],
+    [
+        {"num_beams": 3},
+        {"do_sample": True, "top_k": 5, "temperature": 0.5},
+        {"prompt_lookup_num_tokens": 3},
+        {"use_cache": False},
+    ],
 )
 def test_the_answer_survives_every_way_of_generating(make: Callable[..., MemoryLM], options: dict[str, Any]) -> None:
     lm = make()

@@ -15,28 +15,25 @@ from .encoders import Encoder, load_encoder
 from .errors import ConfigError, InputError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
-from .generation import Prompt, Streamed, answer_tokens, generate_batch, render_question, stream_batch
+from .generation import Prompt, Streamed, answer_tokens, generate_batch, render_question, stream_batch, word_starts
 from .host_texts import HostTexts
 from .hosts import attach
+from .learning import PerText, Teacher, make_lessons
 from .memories.base import Memory
-from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router, Writer
+from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router
 from .memories.fact.calibrate import Example, Rates, Report, fit
-from .memories.fact.write import Decision
 from .models import load_model
 from .progress import Progress, reporting
 from .store import open_store
 from .store.base import Store
-from .store.checks import check_label, check_scope, check_text
-from .types import Hit, Item, Learned, NewItem, Reply, Spoke, Status
+from .store.checks import check_scope, check_text
+from .types import Hit, Item, Learned, Reply, Spoke, Status
 
 POINTER = "pointer"
 READERS = (POINTER,)
 
 Texts = list[str] | tuple[str, ...]
 """Several texts; a bare `Sequence[str]` would take a single string for one."""
-
-_LEARN_BATCH = 32
-"""Texts encoded and read together; each is decided and written by itself, so that an interrupt loses at most the one in hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +116,14 @@ class MemoryLM:
         store.open_for(self.encoder.id, self.encoder.dim)
         self._fact = FactMemory(self.config.strength)
         self.handle = attach(model, [self._fact, *memories])
+        self._fact.end_words(word_starts(tokenizer, self.handle.host.vocab_size))
         self._lock = threading.RLock()
         chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, self.encoder.id)
         self._use(chosen)
 
     def _use(self, gate: Gate) -> None:
         self.router = Router(self.store, gate, self.config, self.encoder.encode, self.texts)
-        self._writer = Writer(self.store, self.router)
+        self._teacher = Teacher(self.store, self.router, self.encoder)
 
     @property
     def gate(self) -> Gate:
@@ -160,9 +158,9 @@ class MemoryLM:
     def learn(
         self,
         text: Texts,
-        category: str | None = ...,
-        importance: float | None = ...,
-        source: str | None = ...,
+        category: PerText[str] = ...,
+        importance: PerText[float] = ...,
+        source: PerText[str] = ...,
         scope: str | None = ...,
         force: bool = ...,
         progress: bool | Progress = ...,
@@ -170,9 +168,9 @@ class MemoryLM:
     def learn(
         self,
         text: str | Texts,
-        category: str | None = None,
-        importance: float | None = None,
-        source: str | None = None,
+        category: PerText[str] = None,
+        importance: PerText[float] = None,
+        source: PerText[str] = None,
         scope: str | None = None,
         force: bool = False,
         progress: bool | Progress = False,
@@ -183,9 +181,9 @@ class MemoryLM:
 
         Args:
             text: a text, or a sequence of them.
-            category: for filtering and for balance between categories.
-            importance: 0 to 1; None for what the model's surprise says (0.5 where it isn't read).
-            source: where it comes from.
+            category: for filtering and for balance between categories; one for all texts, or a list with one for each.
+            importance: 0 to 1; None for what the model's surprise says (0.5 where it isn't read). One or a list.
+            source: where it comes from. One or a list.
             scope: whose memory; None for the default.
             force: store it as it is, whatever is known already.
             progress: True for a bar, or a function called with (done, total).
@@ -196,65 +194,12 @@ class MemoryLM:
             StoreError: if it can't be written.
         """
         texts = [text] if isinstance(text, str) else list(text)
-        place = self._scope(scope)
-        check_label("category", category)
-        check_label("source", source)
-        if importance is not None and not 0 <= importance <= 1:
-            raise ConfigError(rule_got_do("Importance lies between 0 and 1.", importance, "Give e.g. 0.5."))
+        lessons = make_lessons(texts, category, importance, source, self._scope(scope), force=force)
         for one in texts:
-            self._check_text(one)
-        learned: list[Learned] = []
+            self._check_length(one)
         with self._lock, reporting(progress, len(texts)) as report:
-            for begin in range(0, len(texts), _LEARN_BATCH):
-                learned += self._learn_batch(
-                    texts[begin : begin + _LEARN_BATCH], category, importance, source, place, force, report
-                )
+            learned = self._teacher.learn(lessons, report)
         return learned[0] if isinstance(text, str) else learned
-
-    def _learn_batch(
-        self,
-        texts: list[str],
-        category: str | None,
-        importance: float | None,
-        source: str | None,
-        scope: str,
-        force: bool,
-        report: Callable[[], None],
-    ) -> list[Learned]:
-        begun = time.perf_counter()
-        keys = self.encoder.encode(texts)
-        readings = self.router.read_texts(texts)
-        shared_ms = (time.perf_counter() - begun) * 1000 / len(texts)
-        learned = []
-        for text, key, reading in zip(texts, keys, readings, strict=True):
-            begun = time.perf_counter()
-            worth = importance if importance is not None else (reading.surprise if reading is not None else 0.5)
-            decision = None if force else self._writer.decide(text, key, reading, scope)
-            decision = decision or Decision(action="added", reason="stored as asked")
-            action, reason, known = decision.action, decision.reason, decision.item
-            item = known
-            if action == "updated" and known is not None:
-                item = self.store.update(
-                    known.id, scope, text=text, key=key, reason=reason, importance=importance, category=category, source=source
-                )
-            elif action != "skipped":
-                new = NewItem(
-                    text=text,
-                    scope=scope,
-                    key=key,
-                    reason=reason,
-                    category=category,
-                    importance=worth,
-                    source=source,
-                    supersedes=known.id if action == "superseded" and known is not None else None,
-                )
-                (item,) = self.store.insert([new])
-            if action != "skipped" and item is not None:
-                self.router.keep_readings({item.id: reading})
-            ms = shared_ms + (time.perf_counter() - begun) * 1000
-            learned.append(Learned(action=action, item=item, reason=reason, ms=ms))
-            report()
-        return learned
 
     # -- asking --------------------------------------------------------------------------------------------------------------
 
@@ -477,8 +422,7 @@ class MemoryLM:
     def _scope(self, scope: str | None) -> str:
         return self.scope if scope is None else check_scope(scope)
 
-    def _check_text(self, text: str) -> None:
-        check_text(text)
+    def _check_length(self, text: str) -> None:
         window = self.texts.window
         tokens = self.texts.count_tokens(text)
         if window is not None and tokens > window:

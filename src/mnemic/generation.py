@@ -49,6 +49,19 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, prompt_ids: Sequence[int], ans
     return tuple(tokenizer(gap + answer, add_special_tokens=False, verbose=False)["input_ids"])
 
 
+def word_starts(tokenizer: Any, size: int) -> Tensor:
+    """Return `[size]` bool: which tokens begin a word, a sign or a line, and so may follow a finished word.
+
+    Byte-level tokenizers write a leading space or line end as one of "ĠĊ", sentencepiece as "▁".
+    """
+    starts = torch.zeros(size, dtype=torch.bool)
+    special = set(tokenizer.all_special_ids)
+    for token, i in tokenizer.get_vocab().items():
+        if i < size:
+            starts[i] = i in special or token[:1] in "ĠĊĉ▁" or not token[:1].isalnum()
+    return starts
+
+
 def generate_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], options: dict[str, Any]) -> list[list[int]]:
     """Return the new tokens of each row, without padding and without the end token.
 

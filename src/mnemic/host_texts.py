@@ -1,26 +1,15 @@
 """The host as the fact memory reads it: states and losses of texts as numpy arrays, with character offsets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from .hosts.fingerprint import fingerprint
-from .hosts.reader import HostReader, TextStates
-from .types import FloatArray
-
-
-@dataclass(frozen=True)
-class ReadText:
-    """One text as the host read it; see `mnemic.memories.fact.reading.TextStates`."""
-
-    token_ids: Sequence[int]
-    offsets: Sequence[tuple[int, int]]
-    states: dict[int, FloatArray]
-    losses: FloatArray
-    last_logprobs: FloatArray
+from .hosts.reader import HostReader
+from .hosts.reader import TextStates as RawStates
+from .memories.fact.reading import TextStates
 
 
 class HostTexts:
@@ -59,7 +48,7 @@ class HostTexts:
         """Return how many tokens the host reads for a text."""
         return len(self._tokenizer(text, verbose=False)["input_ids"])
 
-    def read(self, texts: Sequence[str], layers: Sequence[int], *, ends: bool) -> list[ReadText]:
+    def read(self, texts: Sequence[str], layers: Sequence[int], *, ends: bool) -> list[TextStates]:
         """Read texts in batches that depend on the texts alone.
 
         Args:
@@ -73,9 +62,9 @@ class HostTexts:
         read = self._reader.read(texts, layers, losses=not ends, last_logprobs=ends)
         return [self._reduce(text, states, ends) for text, states in zip(texts, read, strict=True)]
 
-    def _reduce(self, text: str, read: TextStates, ends: bool) -> ReadText:
+    def _reduce(self, text: str, read: RawStates, ends: bool) -> TextStates:
         first = np.full(1, np.nan, dtype=np.float32)
-        return ReadText(
+        return TextStates(
             read.token_ids,
             () if ends else self._offsets(text, read.token_ids),
             {layer: (value[-1:] if ends else value).numpy() for layer, value in read.states.items()},

@@ -24,7 +24,6 @@ def test_offsets_point_into_the_text() -> None:
         ("Shakespeare wrote Romeo and Juliet.", 2, "Romeo and Juliet"),
         ("My dog is called Biscuit and he is three.", 4, "Biscuit"),
         ("It stands in Washington, D.C. since 1900.", 3, "Washington, D.C. since 1900"),
-        ("Paris is the capital of France.", 0, "Paris"),
         ("The code is 4711; keep it.", 3, "4711"),
         ("Her vet is Ann Lee, who lives here.", 3, "Ann Lee"),
     ],
@@ -32,6 +31,23 @@ def test_offsets_point_into_the_text() -> None:
 def test_an_answer_ends_with_its_clause(text: str, start: int, answer: str) -> None:
     words = split_words(text)
     end = answer_end(text, words, start)
+    assert text[words[start].start : words[end - 1].end] == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "query", "answer"),
+    [
+        ("Paris is the capital of France.", 0, "What is the capital of France?", "Paris"),
+        ("Ludwig van Beethoven wrote the opera Fidelio.", 0, "Who wrote Fidelio?", "Ludwig van Beethoven"),
+        ("The Bank of England sets the base rate.", 1, "Who sets the base rate?", "Bank of England"),
+        ("A red fox is the emblem of Corvale.", 0, "What is the emblem of Corvale?", "A red fox"),
+        ("The vet Florian Ingwyn looks after Rex.", 2, "Who is Rex's vet?", "Florian Ingwyn"),
+        ("Rex suffers from Alzheimer's disease.", 3, "What does Rex suffer from?", "Alzheimer's disease"),
+    ],
+)
+def test_an_answer_ends_where_the_question_comes_back(text: str, start: int, query: str, answer: str) -> None:
+    words = split_words(text)
+    end = answer_end(text, words, start, Text(query).norms)
     assert text[words[start].start : words[end - 1].end] == answer
 
 

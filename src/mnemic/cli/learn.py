@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -117,14 +116,15 @@ def _teach(lm: "MemoryLM", records: Sequence[TextRecord], stop: Event, *, force:
     results: list[Learned] = []
     try:
         with output.progress("Learning", len(records)) as advance:
-            for chunk in _chunks(records):
+            for start in range(0, len(records), CHUNK):
                 if stop.is_set():
                     break
+                chunk = records[start : start + CHUNK]
                 results += lm.learn(
                     [record.text for record in chunk],
-                    category=chunk[0].category,
-                    importance=chunk[0].importance,
-                    source=chunk[0].source,
+                    category=[record.category for record in chunk],
+                    importance=[record.importance for record in chunk],
+                    source=[record.source for record in chunk],
                     force=force,
                 )
                 advance(len(results))
@@ -132,14 +132,6 @@ def _teach(lm: "MemoryLM", records: Sequence[TextRecord], stop: Event, *, force:
         if len(results) < len(records) and len(records) > 1:
             output.note(f"{len(results)} of {len(records)} texts are done and durable.", style="yellow")
     return results
-
-
-def _chunks(records: Sequence[TextRecord]) -> Iterator[list[TextRecord]]:
-    """Yield runs of at most `CHUNK` texts that share category, importance and source, in order."""
-    for _, run in groupby(records, key=lambda r: (r.category, r.importance, r.source)):
-        members = list(run)
-        for start in range(0, len(members), CHUNK):
-            yield members[start : start + CHUNK]
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Records as examples for the relation-aware gate."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .protocol import BenchLM
@@ -34,7 +35,33 @@ def examples_of(records: Sequence[EditRecord]) -> "list[Example]":
 
 def calibrate(lm: BenchLM, records: Sequence[EditRecord]) -> dict[str, Any]:
     """Refit the gate on records and return what the calibration reports, as plain data."""
-    report = lm.calibrate(examples_of(records))
+    report = lm.calibrate(examples_of(ask_other_relations(records)))
     said: Any = asdict(report) if is_dataclass(report) and not isinstance(report, type) else str(report)
     relations = sorted({r.relation for r in records if r.relation is not None})
     return {"records": len(records), "relations": relations, "report": said}
+
+
+def ask_other_relations(records: Sequence[EditRecord]) -> list[EditRecord]:
+    """Return records that lack questions about other relations with such questions added.
+
+    The relation of an other-relation prompt is recognised by its wording among the records' own prompts; that relation's usual
+    question is then asked of the subject. Without these, whoever fits on the records learns that every question must be answered.
+    """
+    wording: dict[str, str] = {}
+    questions: dict[str, Counter[str]] = {}
+    for record in records:
+        if record.relation is None:
+            continue
+        for text in (record.prompt, *record.paraphrases):
+            wording[text.replace(record.subject, "{}")] = record.relation
+        for text in record.questions:
+            questions.setdefault(record.relation, Counter())[text.replace(record.subject, "{}")] += 1
+    made = []
+    for record in records:
+        added = []
+        for text in record.other_relation if not record.other_questions else ():
+            relation = wording.get(text.replace(record.subject, "{}"))
+            if relation in questions and relation != record.relation:
+                added.append(questions[relation].most_common(1)[0][0].replace("{}", record.subject))
+        made.append(replace(record, other_questions=(*record.other_questions, *added)))
+    return made

@@ -1,8 +1,7 @@
 """Fit a gate on edit records and generated facts, and write it: how the shipped gates are made."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -11,9 +10,8 @@ from ..host_texts import HostTexts
 from ..memories.fact import Gate
 from ..memories.fact.calibrate import Example, Report, fit
 from . import datasets
-from .calibration import examples_of
+from .calibration import ask_other_relations, examples_of
 from .generator import generate
-from .records import EditRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,29 +71,3 @@ def run(
         seed=config.seed,
         progress=progress,
     )
-
-
-def ask_other_relations(records: Sequence[EditRecord]) -> list[EditRecord]:
-    """Return records that lack questions about other relations with such questions added.
-
-    The relation of an other-relation prompt is recognised by its wording among the records' own prompts; that relation's usual
-    question is then asked of the subject. Without these, whoever fits on the records learns that every question must be answered.
-    """
-    wording: dict[str, str] = {}
-    questions: dict[str, Counter[str]] = {}
-    for record in records:
-        if record.relation is None:
-            continue
-        for text in (record.prompt, *record.paraphrases):
-            wording[text.replace(record.subject, "{}")] = record.relation
-        for text in record.questions:
-            questions.setdefault(record.relation, Counter())[text.replace(record.subject, "{}")] += 1
-    made = []
-    for record in records:
-        added = []
-        for text in record.other_relation if not record.other_questions else ():
-            relation = wording.get(text.replace(record.subject, "{}"))
-            if relation in questions and relation != record.relation:
-                added.append(questions[relation].most_common(1)[0][0].replace("{}", record.subject))
-        made.append(replace(record, other_questions=(*record.other_questions, *added)))
-    return made

@@ -99,7 +99,7 @@ class SqliteStore:
                 rule_got_do(
                     f"This store's vectors were made by the encoder {name!r} ({size} numbers each).",
                     f"{encoder_id!r} ({dim} numbers each)",
-                    f"Load with encoder={name!r}, or choose a new store and learn the texts again.",
+                    f"Load with encoder={(name or '').rsplit(':', 2)[0]!r}, or choose a new store and learn the texts again.",
                 )
             )
 

@@ -309,9 +309,9 @@ def _fit_trees(features: Features, labels: npt.NDArray[np.bool_], seed: int) -> 
     # the library can't bin a column without values; as a constant it is never split on
     columns = np.where(np.isnan(features).all(axis=0), 0.0, features)
     model = HistGradientBoostingClassifier(
-        max_iter=200,
+        max_iter=400,
         learning_rate=0.06,
-        max_leaf_nodes=15,
+        max_leaf_nodes=31,
         min_samples_leaf=20,
         l2_regularization=1.0,
         early_stopping=False,

@@ -136,7 +136,7 @@ class Pair:
     def masked(self, start: int) -> tuple[str, str]:
         """Return query and item with their common subject replaced, and the item's answer too: what is left is the relation."""
         words = self.item.words
-        end = answer_end(self.item.text, words, start)
+        end = answer_end(self.item.text, words, start, self.query.norms)
         query = replace_words(self.query.text, self.query.words, self.span.query_start, self.span.length, "it")
         cuts = sorted([(self.span.fact_start, self.span.length, "it"), (start, end - start, "something")], reverse=True)
         item = self.item.text
@@ -185,7 +185,7 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
     same thing cost the encoder anything.
     """
     query, item = pair.query, pair.item
-    end = answer_end(item.text, item.words, start)
+    end = answer_end(item.text, item.words, start, query.norms)
     answer = {w.norm for w in item.words[start:end] if w.content}
     about = frozenset(w.norm for i, w in enumerate(item.words) if w.content and not start <= i < end)
     about_names = item.names & about

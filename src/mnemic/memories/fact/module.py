@@ -50,11 +50,31 @@ class FactMemory(Memory):
         super().__init__()
         self.config = FactConfig() if strength is None else FactConfig(strength=strength)
         self._routes: Sequence[Route | None] = ()
+        self._word_starts: Tensor | None = None
         self._spec: HostSpec | None = None
 
     def bind(self, host: HostSpec) -> None:
         """Remember the host's vocabulary."""
         self._spec = host
+
+    def end_words(self, word_starts: Tensor | None) -> None:
+        """Let an answer's last word end there: what follows it is drawn from tokens that begin a new word.
+
+        Args:
+            word_starts: `[V]` bool, true for tokens that begin a word, a sign or a line; None to let words run on.
+
+        Raises:
+            ConfigError: if it has another size than the host's vocabulary, or allows nothing.
+        """
+        if word_starts is not None:
+            size = self._spec.vocab_size if self._spec else word_starts.numel()
+            if word_starts.shape != (size,) or not bool(word_starts.any()):
+                raise ConfigError(
+                    rule_got_do(
+                        f"word_starts is bool of shape [{size}] with a true value.", list(word_starts.shape), "Build it anew."
+                    )
+                )
+        self._word_starts = word_starts
 
     def sites(self) -> tuple[Site, ...]:
         """Return the logits: the pointer needs nothing else."""
@@ -75,7 +95,8 @@ class FactMemory(Memory):
     def arm(self, routes: Sequence[Route | None]) -> None:
         """Let the rows of the sequences that begin from now on speak.
 
-        One route, or None, per prompt, in the order of the prompts. The host may repeat every prompt the same number of times (beams, several sequences per prompt). `reset` ends it.
+        One route, or None, per prompt, in the order of the prompts. The host may repeat every prompt the same number of times
+        (beams, several sequences per prompt). `reset` ends it.
 
         Raises:
             ConfigError: if a route is empty or holds token ids outside the host's vocabulary.
@@ -142,6 +163,7 @@ class FactMemory(Memory):
         alternatives = Alternatives(state["tokens"], state["weights"], state["strength"], state["anchor"])
         walk = Walk(state["seen"], state["alive"])
         mask, ids = context.mask, context.token_ids
+        word_starts = None if self._word_starts is None else self._word_starts.to(x.device)
         lead = self._leading(alternatives, walk, mask)
         walk = walk._replace(seen=walk.seen + mask[:, :lead].sum(dim=1))
         places: dict[int, list[int]] = {}
@@ -152,7 +174,7 @@ class FactMemory(Memory):
             if position >= lead:
                 walk = advance(alternatives, walk, ids[:, position], mask[:, position])
             for place in places.get(position, ()):
-                columns[place] = mix_logits(alternatives, walk, x[:, place])
+                columns[place] = mix_logits(alternatives, walk, x[:, place], word_starts)
         if columns:
             x = torch.stack([columns.get(place, x[:, place]) for place in range(x.shape[1])], dim=1)
         return x, {**state, "seen": walk.seen, "alive": walk.alive}
@@ -187,7 +209,7 @@ class FactMemory(Memory):
                 rule_got_do(
                     "A row of the batch starts with the prompt that its route was made for.",
                     f"row {row}: tokens {ids[:8]}... instead of {list(route.prompt[:8])}...",
-                    "Route these prompts, or disable the memory (classifier-free guidance, with its second prompt, isn't supported).",
+                    "Route these prompts, or disable the memory (classifier-free guidance has a second prompt: not supported).",
                 )
             )
 

@@ -21,34 +21,39 @@ HalfArray = npt.NDArray[np.float16]
 IntArray = npt.NDArray[np.int32]
 
 
-class TextStates(Protocol):
+@dataclass(frozen=True)
+class TextStates:
     """One text as the host read it.
 
-    token_ids: n ids; offsets: n character spans; states: layer -> `[n, D]`; losses: `[n]` nats of each token given those before
-    it, NaN for the first; last_logprobs: `[V]` log-probabilities of the token after the text. Read for its end alone, a text has the
-    states of its last token only, no offsets and no losses; read whole, it has no `last_logprobs`.
+    token_ids: n ids. offsets: n character spans. states: layer -> `[n, D]`. losses: `[n]` nats of each token given those before
+    it, NaN for the first. last_logprobs: `[V]` log-probabilities of the token after the text. Read for its end alone, a text has
+    the states of its last token only, no offsets and no losses; read whole, it has no `last_logprobs`.
     """
 
-    @property
-    def token_ids(self) -> Sequence[int]: ...
-    @property
-    def offsets(self) -> Sequence[tuple[int, int]]: ...
-    @property
-    def states(self) -> dict[int, FloatArray]: ...
-    @property
-    def losses(self) -> FloatArray: ...
-    @property
-    def last_logprobs(self) -> FloatArray: ...
+    token_ids: Sequence[int]
+    offsets: Sequence[tuple[int, int]]
+    states: dict[int, FloatArray]
+    losses: FloatArray
+    last_logprobs: FloatArray
 
 
 class TextReader(Protocol):
     """The host, as far as the fact memory needs it."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Digest of the host: readings of another host are not comparable."""
+        ...
+
     @property
-    def num_layers(self) -> int: ...
-    def read(self, texts: Sequence[str], layers: Sequence[int], *, ends: bool) -> Sequence[TextStates]: ...
+    def num_layers(self) -> int:
+        """Number of blocks."""
+        ...
+
+    def read(self, texts: Sequence[str], layers: Sequence[int], *, ends: bool) -> Sequence[TextStates]:
+        """Return what the host makes of texts; `ends` when only what follows them is wanted."""
+        ...
+
     def first_token(self, word: str) -> int:
         """Return the first token of a word in the middle of a text (with its leading space)."""
         ...
@@ -113,8 +118,10 @@ class Projection:
 
 @dataclass(frozen=True)
 class ItemReading:
-    """An item as the host read it, per word: lead_ids `[W]` first token of the word inside a text; loss `[W]` nats of its first
-    token, NaN where nothing came before; states `[W, L, P]` projected state before the word.
+    """An item as the host read it, per word.
+
+    lead_ids: `[W]` first token of the word inside a text. loss: `[W]` nats of its first token, NaN where nothing came before.
+    states: `[W, L, P]` projected state before the word, zero where nothing came before.
     """
 
     lead_ids: IntArray
@@ -149,7 +156,7 @@ class ItemReading:
 
 @dataclass(frozen=True)
 class QueryReading:
-    """A query as the host read it: state `[L, P]` projected last state; logprobs `[V]` of the token that would follow."""
+    """A query as the host read it: projected last state `[L, P]`, and log-probabilities `[V]` of the token that would follow."""
 
     state: FloatArray
     logprobs: FloatArray

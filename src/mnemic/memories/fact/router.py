@@ -40,7 +40,8 @@ class Candidate:
         if self.verdict is None:
             return ()
         words, text = self.pair.item.words, self.item.text
-        spans = [(text[words[s].start : words[answer_end(text, words, s) - 1].end], w) for s, w in self.verdict.starts]
+        asked = self.pair.query.norms
+        spans = [(text[words[s].start : words[answer_end(text, words, s, asked) - 1].end], w) for s, w in self.verdict.starts]
         # one alternative that begins inside another one would only split its weight
         best = spans[0][0]
         return tuple((span, weight) for i, (span, weight) in enumerate(spans) if i == 0 or not best.endswith(span))

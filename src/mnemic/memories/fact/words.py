@@ -1,16 +1,17 @@
 """Words of a text: where they are, which of them carry meaning, what two texts share."""
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 _WORD = re.compile(r"\w+(?:(?:['’.\-]|(?<=\d)[,:](?=\d))\w+)*")
 _POSSESSIVE = re.compile(r"['’]s$")
 
 STOP_WORDS = frozenset(
-    "a an the of in on at to for from by with as is was are were be been being am it its that this these those which who whom whose"
-    " what where when why how did does do has have had will would can could should may might must and or but if than then so not no"
-    " he she him her his they them their we us our you your i me my mine one there here also just very much many some any"
-    " tell give say name".split()
+    "a an the of in on at to for from by with as is was are were be been being am it its that this these those which who whom"
+    " whose what where when why how did does do has have had will would can could should may might must and or but if than then"
+    " so not no he she him her his they them their we us our you your i me my mine one there here also just very much many some"
+    " any tell give say name".split()
 )
 """Words that say nothing about which fact is meant."""
 
@@ -18,6 +19,8 @@ _CLAUSE_OPENERS = frozenset("and but who which because while whereas although so
 _CLAUSE_SUBJECTS = frozenset(
     "i you he she it we they there is was are were has had did does do will would can his her its their my your our".split()
 )
+
+_NAME_JOINTS = frozenset("of and the de la le du da di von van der den del".split())
 
 
 class Word(NamedTuple):
@@ -88,18 +91,51 @@ def replace_words(text: str, words: list[Word], start: int, length: int, by: str
     return text[: words[start].start] + by + text[words[start + length - 1].end :]
 
 
-def answer_end(text: str, words: list[Word], start: int) -> int:
+def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] = ()) -> int:
     """Return the index after the last word of the answer that begins at word `start`.
 
     The answer runs to the end of its clause: to sentence punctuation, or to a comma or a conjunction that opens a clause of its
-    own ("..., who is", "and he has"). "Romeo and Juliet" and "Washington, D.C." stay whole.
+    own ("..., who is", "and he has"). "Romeo and Juliet" and "Washington, D.C." stay whole. Where the clause comes back to what
+    was asked ("Paris is the capital of France"), a name ends with its last capital and any other answer before the first asked word.
+
+    Args:
+        text: the item.
+        words: its words.
+        start: the answer's first word.
+        asked: meaningful words of the query, normalised.
     """
+    end = _clause_end(text, words, start)
+    back = next((i for i in range(start + 1, end) if words[i].norm in asked), end)
+    if back == end:
+        return end
+    if words[start].proper and words[start].content:
+        last = start
+        while last + 1 < back and (words[last + 1].proper or _joins_names(words, last + 1, back)):
+            last += 1
+        return last + 1
+    while back > start + 1 and not words[back - 1].content:
+        back -= 1
+    return back
+
+
+def _clause_end(text: str, words: list[Word], start: int) -> int:
     for i in range(start + 1, len(words)):
         between = text[words[i - 1].end : words[i].start]
-        if any(c in ".;!?:\n()" for c in between.strip()):
+        if any(c in ";!?:()" for c in between) or "\n" in between or _ends_sentence(words[i - 1], between, words[i]):
             return i
         follower = words[i + 1].norm if i + 1 < len(words) else ""
         opens = words[i].norm in _CLAUSE_OPENERS and follower in _CLAUSE_SUBJECTS
         if opens or ("," in between and words[i].norm in _CLAUSE_SUBJECTS | {"who", "which", "where"}):
             return i
     return len(words)
+
+
+def _joins_names(words: list[Word], i: int, end: int) -> bool:
+    """Return whether a small word stands inside a name: "Bank of England", "Ludwig van Beethoven"."""
+    return words[i].norm in _NAME_JOINTS and i + 1 < end and words[i + 1].proper
+
+
+def _ends_sentence(before: Word, between: str, after: Word) -> bool:
+    """Return whether a full stop between two words ends a sentence: not after an initial ("D.C."), nor before a small letter."""
+    initial = len(before.text.rsplit(".", 1)[-1]) == 1
+    return "." in between and not initial and not after.text[0].islower()

@@ -24,7 +24,10 @@ class Decision:
 
 
 class Writer:
-    """Decides how a text is stored. Costs at most one forward pass of its beginning, and only when an item is about the same thing."""
+    """Decides how a text is stored.
+
+    Costs one forward pass of its beginning, and only when a stored item may be about the same thing.
+    """
 
     def __init__(self, store: Store, router: Router) -> None:
         """Use the router's gate: what may answer a text says the same thing as the text."""

@@ -6,7 +6,8 @@ with what was emitted, and how many tokens were emitted since the anchor (the en
     p = (1 - s) p_LM + s * sum_m w_m onehot(x_m[j]) / sum_m w_m          over the alternatives alive at step j
 
 (the kNN-LM interpolation, arXiv 1911.00172 eq. 2, with the softmax over neighbours replaced by the weights of the spans that are
-still alive). A row whose alternatives have all ended or been left keeps its logits bit for bit.
+still alive). A span that has just ended points at p_LM restricted to tokens that begin a word, where those are known: its last
+word then ends there. A row whose alternatives have all ended or been left keeps its logits bit for bit.
 """
 
 from typing import NamedTuple
@@ -59,20 +60,25 @@ def advance(alternatives: Alternatives, walk: Walk, token_ids: Tensor, mask: Ten
     )
 
 
-def mix_logits(alternatives: Alternatives, walk: Walk, logits: Tensor) -> Tensor:
+def mix_logits(alternatives: Alternatives, walk: Walk, logits: Tensor, word_starts: Tensor | None = None) -> Tensor:
     """Return next-token logits `[B, V]` with the pointer mixed in where it has something to say.
 
     Computed in fp32 (fp64 stays fp64) and returned in the dtype of `logits`; rows without a live alternative are returned as they
-    came, bit for bit.
+    came, bit for bit. `word_starts`: `[V]` bool, tokens that may follow a span's last word; None if any may.
     """
     step = walk.seen - alternatives.anchor
     token = _token_at(alternatives, step)
     weight = torch.where(walk.alive & (token >= 0), alternatives.weights, 0.0)
-    total = weight.sum(dim=1)
+    ended = walk.alive & (step[:, None] == (alternatives.tokens >= 0).sum(dim=2))
+    ending = torch.where(ended, alternatives.weights, 0.0).sum(dim=1) * (0.0 if word_starts is None else 1.0)
+    total = weight.sum(dim=1) + ending
     speaks = total > 0
     compute = torch.promote_types(logits.dtype, torch.float32)
-    share = (alternatives.strength / torch.where(speaks, total, 1.0)).to(compute)
-    base = torch.log_softmax(logits.to(compute), dim=-1) + torch.log1p(-alternatives.strength.to(compute))[:, None]
-    pointer = torch.zeros_like(base).scatter_add_(1, token.clamp(min=0), weight.to(compute) * share[:, None])
-    mixed = torch.logaddexp(base, pointer.log())
+    share = (alternatives.strength / torch.where(speaks, total, 1.0)).to(compute)[:, None]
+    plain = torch.log_softmax(logits.to(compute), dim=-1)
+    pointer = torch.zeros_like(plain).scatter_add_(1, token.clamp(min=0), weight.to(compute) * share)
+    if word_starts is not None:
+        allowed = plain.masked_fill(~word_starts, -torch.inf).softmax(dim=-1)
+        pointer = pointer + allowed * (ending.to(compute)[:, None] * share)
+    mixed = torch.logaddexp(plain + torch.log1p(-alternatives.strength.to(compute))[:, None], pointer.log())
     return torch.where(speaks[:, None], mixed.to(logits.dtype), logits)
