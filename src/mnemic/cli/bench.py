@@ -46,7 +46,7 @@ bench = typer.Typer(
 
 
 def _benches() -> typer.Typer:
-    from ..evals import edits, pairs, quality, report, speed
+    from ..evals import edits, gatefit, pairs, quality, report, speed
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
@@ -61,6 +61,9 @@ def _benches() -> typer.Typer:
         command_from(report.ReportConfig, _report)
     )
     app.command("generate")(generate)
+    app.command("gate", help="Fit the gate that decides which memory may speak, on edits and generated facts, and write it.")(
+        command_from(gatefit.GateConfig, _gate)
+    )
     return app
 
 
@@ -96,6 +99,17 @@ def _report(config: Any) -> None:
         output.say(f"{'not current' if config.check else 'written'}: {document}")
     if config.check and summary.changed:
         raise typer.Exit(FAILED)
+
+
+def _gate(config: Any) -> None:
+    from ..evals import gatefit
+
+    summary = gatefit.run(config, progress=output.err.is_terminal)
+    report = summary.report
+    output.say(
+        f"{summary.out}: of relations it had not seen, it accepts {report.same:.1%} of what must be found,"
+        f" {report.other:.1%} of other relations and {report.absent:.2%} of everything else."
+    )
 
 
 def generate(

@@ -1,73 +1,101 @@
 """Fit a gate on edit records and generated facts, and write it: how the shipped gates are made."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Literal
 
-from ..encoders import Encoder
+from ..encoders import load_encoder
+from ..errors import ConfigError, rule_got_do
 from ..host_texts import HostTexts
-from ..memories.fact import Gate
 from ..memories.fact.calibrate import Example, Report, fit
+from ..models import load_model
 from . import datasets
 from .calibration import ask_other_relations, examples_of
 from .generator import generate
+from .progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
-class GateFitConfig:
-    """What to fit a gate on."""
+class GateConfig:
+    """What a gate is fitted on, and what it looks at."""
 
+    out: Path = Path("gate.safetensors")
+    """The file to write."""
     data: Path | None = None
-    """A file of edits that know their relations; None for generated facts alone."""
+    """A file of edits that know their relations; without one, generated facts alone."""
     start: int = 1000
     """First record of the file that may be used: those before it are kept for reporting."""
     n: int = 900
     """How many records of the file."""
     generated: int = 900
     """How many generated facts (wordings of the dev split)."""
-    without: tuple[str, ...] = ()
-    """Relations of the file that are left out."""
+    looks_at: Literal["host", "encoder", "words"] = "host"
+    """What it sees: the host's states, the encoder and words; the last two; or words alone."""
+    model: str = "smollm2"
+    """The language model."""
+    encoder: str | None = None
+    """The text encoder; None for the default one."""
     seed: int = 0
     """For the choice of records, folds and trees."""
 
+    def __post_init__(self) -> None:
+        """Check the counts."""
+        if min(self.n, self.generated, self.start) < 0 or (self.data is None and self.generated == 0):
+            raise ConfigError(
+                rule_got_do(
+                    "A gate is fitted on records, generated facts, or both.",
+                    f"start={self.start}, n={self.n}, generated={self.generated}",
+                    "Give some.",
+                )
+            )
 
-def collect(config: GateFitConfig) -> list[Example]:
-    """Return the examples that a configuration names."""
+
+@dataclass(frozen=True, kw_only=True)
+class GateSummary:
+    """Where the gate is, and what it measured on relations it had not seen."""
+
+    out: Path
+    report: Report
+
+
+def collect(config: GateConfig) -> list[Example]:
+    """Return the examples that a configuration names.
+
+    Raises:
+        InputError: if the file can't be used.
+    """
     made: list[Example] = []
     if config.data is not None and config.n > 0:
         # other-relation questions are worded by the whole file's templates, whichever records are then used
         records = ask_other_relations(datasets.load(config.data).records[config.start :])
-        chosen = [r for r in records if r.relation not in config.without]
-        Random(config.seed).shuffle(chosen)
-        made += examples_of(chosen[: config.n])
+        Random(config.seed).shuffle(records)
+        made += examples_of(records[: config.n])
     if config.generated > 0:
         made += examples_of(generate(config.generated, seed=config.seed + 1, split="dev"))
     return made
 
 
-def run(
-    config: GateFitConfig,
-    *,
-    encoder: Encoder | None,
-    host: HostTexts | None,
-    progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
-    collected: Sequence[Example] | None = None,
-) -> tuple[Gate, Report]:
-    """Fit a gate.
+def run(config: GateConfig, *, progress: bool = False) -> GateSummary:
+    """Fit a gate and write it.
 
-    Args:
-        config: what on.
-        encoder: None for a gate that looks at words alone.
-        host: None for a gate that any model can use.
-        progress: called with a stage, how much of it is done, and its size.
-        collected: the examples, if `collect` was called already.
+    Raises:
+        ConfigError: if the model, the encoder or scikit-learn is missing, or the examples can't be fitted on.
+        InputError: if the file can't be used.
     """
-    return fit(
-        collected if collected is not None else collect(config),
-        encode=encoder.encode if encoder else None,
-        encoder_id=encoder.id if encoder else None,
-        reader=host,
-        seed=config.seed,
-        progress=progress,
-    )
+    examples = collect(config)
+    model, tokenizer = load_model(config.model)
+    texts = HostTexts(model, tokenizer)
+    encoder = load_encoder(config.encoder, texts, int(model.get_input_embeddings().weight.shape[1]))
+    with Progress("examples", len(examples), shown=progress) as bar:
+        gate, report = fit(
+            examples,
+            encode=None if config.looks_at == "words" else encoder.encode,
+            encoder_id=None if config.looks_at == "words" else encoder.id,
+            reader=texts if config.looks_at == "host" else None,
+            seed=config.seed,
+            progress=lambda stage, done, size: bar.say(f"{stage} {done}/{size}"),
+        )
+        bar.advance(len(examples))
+    gate.save(config.out)
+    return GateSummary(out=config.out, report=report)

@@ -230,10 +230,12 @@ def _bare(plain: BenchLM, prompt: str, tokens: int) -> float:
 def _learn_one(lm: BenchLM, fact: str, watch: _Stopwatch, bar: Progress) -> int:
     """Learn one fact; return how many forward passes of the model it took."""
     spans: list[list[float]] = []
-    decoder = lm.model.base_model
+    passes: list[None] = []
     hooks = (
-        decoder.register_forward_pre_hook(lambda *_: spans.append([time.perf_counter()])),
-        decoder.register_forward_hook(lambda *_: spans[-1].append(time.perf_counter())),
+        lm.model.register_forward_pre_hook(lambda *_: spans.append([time.perf_counter()])),
+        lm.model.register_forward_hook(lambda *_: spans[-1].append(time.perf_counter())),
+        # counted below the head: whoever runs the blocks alone has made a pass too
+        lm.model.base_model.register_forward_pre_hook(lambda *_: passes.append(None)),
     )
     start = time.perf_counter()
     try:
@@ -252,4 +254,4 @@ def _learn_one(lm: BenchLM, fact: str, watch: _Stopwatch, bar: Progress) -> int:
     watch.add("learn, encoder", encoding)
     watch.add("learn, the rest", whole - forward - encoding)
     bar.advance()
-    return len(spans)
+    return len(passes)

@@ -96,7 +96,7 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
 
     The answer runs to the end of its clause: to sentence punctuation, or to a comma or a conjunction that opens a clause of its
     own ("..., who is", "and he has"). "Romeo and Juliet" and "Washington, D.C." stay whole. Where the clause comes back to what
-    was asked ("Paris is the capital of France"), a name ends with its last capital and any other answer before the first asked word.
+    was asked ("Paris is the capital of France"), a name ends with its last capital, any other answer before the first asked word.
 
     Args:
         text: the item.
