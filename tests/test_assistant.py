@@ -279,3 +279,24 @@ def test_teacher_forcing_agrees_with_the_pointer(make: Callable[..., MemoryLM]) 
     lm.learn(FACT)
     assert lm.score([PROMPT, PROMPT], [ANSWER, "somebody else"]) == [True, False]
     assert lm.score([PROMPT], [ANSWER], memory=False) == [False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("The captain of the ship Winter Plough is Xanthe Ravrick.", "The captain of the ship Blue Heron is Magnar Coldwell."),
+        ("Anna Lee sleeps late.", "Anna Lee was born in Ostervale."),
+        ("The green door leads to the cellar.", "The green door has a brass handle."),
+    ],
+)
+def test_facts_that_only_begin_alike_are_both_kept(make: Callable[..., MemoryLM], first: str, second: str) -> None:
+    assert [r.action for r in make().learn([first, second])] == ["added", "added"]
+
+
+def test_lists_say_something_of_each_text(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn([FACT, "Bob sleeps late."], category=["ships", None], importance=[0.9, None], source=["a:1", "a:2"])
+    assert [(i.category, i.source) for i in lm.items()] == [("ships", "a:1"), (None, "a:2")]
+    assert lm.items()[0].importance == 0.9
+    with pytest.raises(ConfigError, match="one for each text"):
+        lm.learn([FACT], category=["a", "b"])

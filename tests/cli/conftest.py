@@ -72,10 +72,11 @@ class FakeLM:
         if any("too long" in text for text in texts):
             raise InputError(rule_got_do("A text has to fit the model's window.", "9000 tokens", "Split it."))
         done = []
-        for text in texts:
+        for index, text in enumerate(texts):
             known = text in [seen for seen, _ in self.learned]
-            self.learned.append((text, options))
-            item = replace(ITEM, id=f"i{len(self.learned)}", text=text, category=options["category"])
+            own = {name: value[index] if isinstance(value, list) else value for name, value in options.items()}
+            self.learned.append((text, own))
+            item = replace(ITEM, id=f"i{len(self.learned)}", text=text, category=own["category"])
             action, reason = ("skipped", "already known") if known else ("added", "new to the model")
             done.append(Learned(action=action, item=item, reason=reason, ms=1.5))
         return done

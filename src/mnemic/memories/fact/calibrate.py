@@ -49,9 +49,9 @@ class Example:
 class Rates:
     """What calibration aims at: shares of false injections on out-of-fold queries."""
 
-    other: float = 0.08
+    other: float = 0.1
     """On other relations of the same subject."""
-    absent: float = 0.004
+    absent: float = 0.01
     """On everything that isn't about the subject."""
     strict: float = 0.002
     """On other relations, for a text to count as replacing an item."""

@@ -16,10 +16,9 @@ STOP_WORDS = frozenset(
 """Words that say nothing about which fact is meant."""
 
 _CLAUSE_OPENERS = frozenset("and but who which because while whereas although so where when".split())
-_CLAUSE_SUBJECTS = frozenset(
-    "i you he she it we they there is was are were has had did does do will would can his her its their my your our".split()
-)
-
+VERBS = frozenset("is was are were be been has have had did does do will would can could".split())
+"""Small verbs: an answer holds none of them."""
+_CLAUSE_SUBJECTS = VERBS | frozenset("i you he she it we they there his her its their my our your".split())
 _NAME_JOINTS = frozenset("of and the de la le du da di von van der den del".split())
 
 

@@ -8,7 +8,7 @@ from ...types import Action, FloatArray, Item
 from .features import Text
 from .reading import ItemReading
 from .router import Router
-from .words import Word, answer_end
+from .words import VERBS, Word, answer_end
 
 _NEAREST = 4
 """Items by vectors and by words that a new text is held against."""
@@ -116,12 +116,20 @@ def _answer(text: Text, start: int) -> set[str]:
 def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
     """Return whether two texts are the same words but for different content at the end.
 
-    What they share must hold at least two meaningful words, or one and most of the text: "I like tea" and "I like chess" do not
-    contradict each other, "The wifi password is a" and "The wifi password is b" do.
+    What they share must hold at least two meaningful words: "I like tea" and "I like chess" do not contradict each other, "The wifi
+    password is a" and "The wifi password is b" do. Endings that hold a verb or have a word in common hold a subject too: "The captain
+    of the ship Blue Heron is Ann" says nothing about the captain of the Night Gull.
     """
     shared = 0
     while shared < min(len(old), len(new)) and old[shared].norm == new[shared].norm:
         shared += 1
     meaningful = sum(w.content for w in old[:shared])
     tails = (old[shared:], new[shared:])
-    return meaningful >= 2 and all(any(w.content for w in tail) and len(tail) <= shared for tail in tails)
+    if {w.norm for w in tails[0]} & {w.norm for w in tails[1]}:
+        return False
+    return meaningful >= 2 and all(_is_ending(tail, shared) for tail in tails)
+
+
+def _is_ending(tail: Sequence[Word], shared: int) -> bool:
+    """Return whether what follows `shared` words is an answer and no more: it says something, is no longer, and has no verb."""
+    return any(w.content for w in tail) and len(tail) <= shared and not any(w.norm in VERBS for w in tail)
