@@ -101,15 +101,18 @@ class Gate:
         )
 
     def find_starts(self, pairs: Sequence[Pair], *, alternatives: int) -> list[Starts]:
-        """Return the likeliest answer starts of each pair."""
+        """Return the likeliest answer starts of each pair: no word that the query says itself, where the item has others."""
         if not pairs:
             return []
         rows = [start_features(p, self.num_layers) for p in pairs]
         odds = self.start.log_odds(np.concatenate(rows))
         cuts = np.cumsum([len(r) for r in rows])[:-1]
         found: list[Starts] = []
-        for scores in np.split(odds, cuts):
-            best = [int(i) for i in np.argsort(-scores, kind="stable")[:alternatives]]
+        for pair, scores in zip(pairs, np.split(odds, cuts), strict=True):
+            repeats = np.array([w.content and w.norm in pair.query.norms for w in pair.item.words])
+            if (np.array([w.content for w in pair.item.words]) & ~repeats).any():
+                scores = np.where(repeats, -np.inf, scores)
+            best = [int(i) for i in np.argsort(-scores, kind="stable")[:alternatives] if np.isfinite(scores[i])]
             weights = np.exp(scores[best] - scores[best[0]])
             found.append(tuple(zip(best, (float(w) for w in weights / weights.sum()), strict=True)))
         return found

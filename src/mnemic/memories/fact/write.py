@@ -116,9 +116,9 @@ def _answer(text: Text, start: int) -> set[str]:
 def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
     """Return whether two texts are the same words but for different content at the end.
 
-    What they share must hold at least two meaningful words: "I like tea" and "I like chess" do not contradict each other, "The wifi
-    password is a" and "The wifi password is b" do. Endings that hold a verb or have a word in common hold a subject too: "The captain
-    of the ship Blue Heron is Ann" says nothing about the captain of the Night Gull.
+    What they share must hold at least two meaningful words: "I like tea" and "I like chess" do not contradict each other, "The
+    wifi password is a" and "The wifi password is b" do. Endings that hold a verb or have a word in common hold a subject too:
+    "The captain of the ship Blue Heron is Ann" says nothing about the captain of the Night Gull.
     """
     shared = 0
     while shared < min(len(old), len(new)) and old[shared].norm == new[shared].norm:
