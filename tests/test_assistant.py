@@ -13,7 +13,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from mnemic.assistant import MemoryLM
-from mnemic.errors import ConfigError, EncoderMismatch, InputError, NotFound
+from mnemic.errors import CheckpointMismatch, ConfigError, EncoderMismatch, InputError, NotFound, StoreError
+from mnemic.evals.calibration import examples_of
+from mnemic.evals.generator import generate
+from mnemic.gates import shipped
 from mnemic.store import open_store
 from mnemic.types import FloatArray
 
@@ -286,6 +289,10 @@ def test_teacher_forcing_agrees_with_the_pointer(make: Callable[..., MemoryLM]) 
     [
         ("The captain of the ship Winter Plough is Xanthe Ravrick.", "The captain of the ship Blue Heron is Magnar Coldwell."),
         ("Anna Lee sleeps late.", "Anna Lee was born in Ostervale."),
+        ("Anna Lee was born in Oslo.", "Anna Lee was born in 1970."),
+        ("Anna Lee works in Berlin.", "Anna Lee works for Siemens."),
+        ("Anna Lee is allergic to hazelnuts.", "Anna Lee is allergic to peanuts."),
+        ("The museum of Aldersey opens at 10:30.", "The museum of Aldersey opens on Mondays."),
         ("The green door leads to the cellar.", "The green door has a brass handle."),
     ],
 )
@@ -300,3 +307,63 @@ def test_lists_say_something_of_each_text(make: Callable[..., MemoryLM]) -> None
     assert lm.items()[0].importance == 0.9
     with pytest.raises(ConfigError, match="one for each text"):
         lm.learn([FACT], category=["a", "b"])
+
+
+def test_a_sentence_without_meaningful_words_is_known_too(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    assert [lm.learn("He is not here.").action for _ in range(2)] == ["added", "skipped"]
+
+
+@pytest.mark.parametrize("option", ["generation_config", "return_dict_in_generate", "pad_token_id"])
+def test_options_that_are_set_inside_are_refused(make: Callable[..., MemoryLM], option: str) -> None:
+    with pytest.raises(ConfigError, match=option):
+        make().generate(PROMPT, **{option: 1})
+
+
+def test_a_gate_that_cannot_be_read_leaves_the_model_alone(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
+    lm = make()
+    model, tokenizer = lm.model, lm.tokenizer
+    lm.close()
+    with pytest.raises(CheckpointMismatch, match="Calibrate again"):
+        MemoryLM(model, tokenizer, open_store(":memory:"), encoder=HashEncoder(), gate=tmp_path / "none")
+    MemoryLM(model, tokenizer, open_store(":memory:"), encoder=HashEncoder()).close()
+
+
+def test_an_answer_outlives_a_counter_that_cannot_be_written(
+    make: Callable[..., MemoryLM], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm = make()
+    lm.learn(FACT)
+
+    def full(*_: object) -> None:
+        raise StoreError("no space")
+
+    monkeypatch.setattr(lm.store, "touch", full)
+    assert ANSWER in lm.ask(QUESTION, max_new_tokens=24).text
+
+
+def test_a_calibrated_gate_reads_the_host_and_can_be_kept(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
+    lm = make(tmp_path / "store")
+    report = lm.calibrate(examples_of(generate(40, seed=3, split="dev")))
+    assert lm.gate.projection is not None
+    assert 0 < report.same <= 1
+    item = lm.learn(FACT).item
+    assert item is not None
+    before = lm.recall(PROMPT)[0]
+    lm.gate.save(tmp_path / "gate.safetensors")
+    lm.close()
+    again = make(tmp_path / "store", gate=tmp_path / "gate.safetensors")
+    after = again.recall(PROMPT)[0]
+    # the projection is saved in float16: 11 bits of mantissa, on cosines of at most 1
+    assert after.parts["resonance_0"] == pytest.approx(before.parts["resonance_0"], abs=2**-9)
+    # a cached reading of another text is read again instead of breaking the query
+    key = next(iter(again.store.get_states([item.id], f"{again.texts.fingerprint}:{again.gate.projection.identity}")), None)
+    assert key == item.id
+    (short,) = again.router.read_texts(["Bob sleeps."])
+    again.router.keep_readings({item.id: short})
+    assert again.recall(PROMPT)[0].parts["resonance_0"] == pytest.approx(after.parts["resonance_0"], abs=2**-9)
+
+
+def test_a_gate_of_another_host_is_refused(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="fitted with"):
+        make(gate=shipped("smollm2-minilm"))

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 import torch
 
 from .encoders import Encoder, load_encoder
-from .errors import ConfigError, InputError, rule_got_do
+from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
 from .generation import Prompt, Streamed, answer_tokens, generate_batch, render_question, stream_batch, word_starts
@@ -113,13 +113,20 @@ class MemoryLM:
         self.encoder: Encoder = (
             load_encoder(encoder, self.texts, hidden) if encoder is None or isinstance(encoder, str) else encoder
         )
+        # what can fail comes before what would have to be undone
+        chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, self.encoder.id)
+        if tokenizer.pad_token_id is None:
+            raise ConfigError(
+                rule_got_do(
+                    "Batches need a pad token.", "a tokenizer without one", "Set tokenizer.pad_token = tokenizer.eos_token."
+                )
+            )
         store.open_for(self.encoder.id, self.encoder.dim)
         self._fact = FactMemory(self.config.strength)
+        self._lock = threading.RLock()
+        self._use(chosen)
         self.handle = attach(model, [self._fact, *memories])
         self._fact.end_words(word_starts(tokenizer, self.handle.host.vocab_size))
-        self._lock = threading.RLock()
-        chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, self.encoder.id)
-        self._use(chosen)
 
     def _use(self, gate: Gate) -> None:
         self.router = Router(self.store, gate, self.config, self.encoder.encode, self.texts)
@@ -138,8 +145,9 @@ class MemoryLM:
 
     def close(self) -> None:
         """Take the memories off the model and close the store. A second call does nothing."""
-        self.handle.detach()
-        self.store.close()
+        with self._lock:
+            self.handle.detach()
+            self.store.close()
 
     # -- teaching ------------------------------------------------------------------------------------------------------------
 
@@ -512,7 +520,9 @@ class MemoryLM:
     ) -> Reply:
         spoke: tuple[Spoke, ...] = ()
         if candidate is not None and candidate.verdict is not None:
-            self.store.touch([candidate.item.id], self._scope(scope))
+            # only a counter: an answer isn't lost because its use can't be counted
+            with suppress(StoreError):
+                self.store.touch([candidate.item.id], self._scope(scope))
             spoke = (Spoke(item=candidate.item, score=candidate.verdict.score, weight=self.config.strength),)
         return Reply(
             text=self.tokenizer.decode(row, skip_special_tokens=True),

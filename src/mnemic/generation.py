@@ -68,7 +68,16 @@ def generate_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]],
     Raises:
         ConfigError: if the options ask for several sequences per prompt.
     """
+    taken = sorted(set(options) & {"generation_config", "return_dict_in_generate", "pad_token_id", "input_ids", "attention_mask"})
+    if taken:
+        raise ConfigError(
+            rule_got_do(
+                "Some options are set here.", ", ".join(taken), "Give single options (max_new_tokens, temperature, ...) instead."
+            )
+        )
     settings = {**DEFAULTS, **options}
+    if "max_length" in options and "max_new_tokens" not in options:
+        del settings["max_new_tokens"]
     if settings.get("num_return_sequences", 1) != 1:
         raise ConfigError(
             rule_got_do(

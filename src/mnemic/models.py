@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from .errors import ConfigError, rule_got_do
 
@@ -57,18 +58,19 @@ def load_model(
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype or ("auto" if name != SMOLLM2 else torch.float32))
         tokenizer: Any = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+        model = model.to(device) if device is not None else model
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AssertionError, SafetensorError) as error:
         raise ConfigError(
             rule_got_do(
                 'A model is "smollm2", a folder with a Hugging Face causal language model, or a hub id that can be reached.',
-                f"{name!r}: {_first_line(error)}",
-                "Check the name, or download the model first and give its folder.",
+                f"{name!r}{'' if device is None else f' on {device}'}: {_first_line(error)}",
+                "Check the name and the device, or download the model first and give its folder.",
             )
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
-    return (model.to(device) if device is not None else model).eval(), tokenizer
+    return model.eval(), tokenizer
 
 
 def _source(name: str) -> str:

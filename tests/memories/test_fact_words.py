@@ -2,8 +2,8 @@
 
 import pytest
 
-from mnemic.memories.fact.features import Pair, Text
-from mnemic.memories.fact.words import answer_end, content_norms, shared_span, split_words
+from mnemic.memories.fact.features import Pair, Text, said_words
+from mnemic.memories.fact.words import answer_end, content_norms, shared_span, span_text, split_words
 
 
 def test_words_keep_numbers_names_and_possessives_together() -> None:
@@ -43,12 +43,22 @@ def test_an_answer_ends_with_its_clause(text: str, start: int, answer: str) -> N
         ("A red fox is the emblem of Corvale.", 0, "What is the emblem of Corvale?", "A red fox"),
         ("The vet Florian Ingwyn looks after Rex.", 2, "Who is Rex's vet?", "Florian Ingwyn"),
         ("Rex suffers from Alzheimer's disease.", 3, "What does Rex suffer from?", "Alzheimer's disease"),
+        ("Shakespeare wrote Romeo and Juliet.", 0, "Who wrote Romeo and Juliet?", "Shakespeare"),
+        ("The wife of John Smith is Anna Smith.", 6, "Who is the wife of John Smith?", "Anna Smith"),
+        ("The New York office is at 5 York Street.", 6, "Where is the New York office?", "5 York Street"),
+        ("The vault is kept at -20 degrees.", 5, "How cold is the vault?", "-20 degrees"),
+        ("The password of the vault is $ecret!9.", 6, "What is the password of the vault?", "$ecret!9"),
+        ("The language of the vault is C++.", 6, "What is the language of the vault?", "C++"),
+        ("My favourite restaurant is Wendy's.", 4, "What is my favourite restaurant?", "Wendy's"),
+        ("The dentist of Ann is Dr. Vellum.", 5, "Who is the dentist of Ann?", "Dr. Vellum"),
+        ("The page is at https://example.com/a.", 4, "Where is the page?", "https://example.com/a"),
+        ('The band is called "The Idle Hands".', 4, "What is the band called?", "The Idle Hands"),
     ],
 )
 def test_an_answer_ends_where_the_question_comes_back(text: str, start: int, query: str, answer: str) -> None:
     words = split_words(text)
     end = answer_end(text, words, start, Text(query).norms)
-    assert text[words[start].start : words[end - 1].end] == answer
+    assert span_text(text, words, start, end) == answer
 
 
 def test_the_shared_span_is_the_subject() -> None:
@@ -69,3 +79,16 @@ def test_masking_leaves_the_relation() -> None:
 
 def test_content_norms_are_distinct_and_in_order() -> None:
     assert content_norms("The dog and the Dog's bowl") == ["dog", "bowl"]
+
+
+@pytest.mark.parametrize(
+    ("item", "query", "said"),
+    [
+        ("Paris is the capital city of France.", "What is the capital of France?", ["capital", "city", "France"]),
+        ("The capital of Guatemala is Guatemala City.", "What is the capital of Guatemala?", ["capital", "Guatemala"]),
+        ("Ann Lee plays the piano.", "Which instrument does Ann Lee play?", ["Ann", "Lee"]),
+    ],
+)
+def test_what_the_query_says_begins_no_answer(item: str, query: str, said: list[str]) -> None:
+    pair = Pair.of(Text(query), Text(item))
+    assert [w.text for w, is_said in zip(pair.item.words, said_words(pair), strict=True) if is_said] == said

@@ -83,6 +83,8 @@ def run(config: GateConfig, *, progress: bool = False) -> GateSummary:
         ConfigError: if the model, the encoder or scikit-learn is missing, or the examples can't be fitted on.
         InputError: if the file can't be used.
     """
+    if not config.out.expanduser().parent.is_dir():
+        raise ConfigError(rule_got_do("A gate is written to a folder that exists.", config.out, "Make it first."))
     examples = collect(config)
     model, tokenizer = load_model(config.model)
     texts = HostTexts(model, tokenizer)

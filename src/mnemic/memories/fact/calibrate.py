@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]
 """Called with a stage, how much of it is done, and its size."""
 
 WIDTH = 64
-"""Principal directions kept per layer: as good as all of them (docs/methods/fact.md)."""
+"""Principal directions kept per layer: as good as all of them (docs/memories/fact.md)."""
 FRACTIONS = (0.13, 0.27, 0.4, 0.53, 0.67, 0.8, 0.93, 1.0)
 """Depths of the layers that are read, as shares of the stack."""
 
@@ -51,7 +51,7 @@ class Rates:
 
     other: float = 0.1
     """On other relations of the same subject."""
-    absent: float = 0.01
+    absent: float = 0.02
     """On everything that isn't about the subject."""
     strict: float = 0.002
     """On other relations, for a text to count as replacing an item."""

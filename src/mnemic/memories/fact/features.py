@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ...types import FloatArray
 from .reading import ItemReading, QueryReading, query_form
-from .words import SharedSpan, Word, answer_end, replace_words, shared_span, split_words
+from .words import VERBS, SharedSpan, Word, answer_end, replace_words, shared_span, split_words
 
 Features = npt.NDArray[np.float64]
 
@@ -213,6 +213,25 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
         change = view.logprob[start] + view.loss[start]
         host = np.array([view.logprob[start], view.gain[start], change, view.top_logprob, *view.resonance[start]])
     return np.concatenate([np.array(lexical, dtype=np.float64), [pair.cosine, pair.cosine_masked], host])
+
+
+def said_words(pair: Pair) -> npt.NDArray[np.bool_]:
+    """Return `[W]`: which words of the item belong to what the query says, and so begin no answer.
+
+    These are the meaningful words that the query holds, where the item says them first (in "The capital of Guatemala is Guatemala
+    City" the second one is the answer), and a word right between two of them: "city" in "the capital city of France".
+    """
+    words, asked = pair.item.words, pair.query.norms
+    seen: set[str] = set()
+    said = np.zeros(len(words), dtype=bool)
+    for i, word in enumerate(words):
+        said[i] = word.content and word.norm in asked and word.norm not in seen
+        seen.add(word.norm)
+    for i in range(1, len(words) - 1):
+        following = next((w for w in words[i + 1 :] if w.content or w.norm in VERBS), None)
+        inside = said[i - 1] and following is not None and following.norm in asked and not words[i].proper
+        said[i] = said[i] or (words[i].content and inside)
+    return said
 
 
 def _share(part: frozenset[str] | set[str], whole: frozenset[str]) -> float:

@@ -11,6 +11,7 @@ a stated rate of false injections. Below, the model is the base model bit for bi
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ...errors import CheckpointMismatch, rule_got_do
+from ...errors import CheckpointMismatch, ConfigError, rule_got_do
 from ...ops.trees import TreeEnsemble
-from .features import Pair, pair_features, pair_names, start_features
+from .features import Pair, pair_features, pair_names, said_words, start_features
 from .reading import Projection
 
 FORMAT_VERSION = 1
@@ -109,16 +110,20 @@ class Gate:
         cuts = np.cumsum([len(r) for r in rows])[:-1]
         found: list[Starts] = []
         for pair, scores in zip(pairs, np.split(odds, cuts), strict=True):
-            repeats = np.array([w.content and w.norm in pair.query.norms for w in pair.item.words])
-            if (np.array([w.content for w in pair.item.words]) & ~repeats).any():
-                scores = np.where(repeats, -np.inf, scores)
+            said = said_words(pair)
+            if (np.array([w.content for w in pair.item.words]) & ~said).any():
+                scores = np.where(said, -np.inf, scores)
             best = [int(i) for i in np.argsort(-scores, kind="stable")[:alternatives] if np.isfinite(scores[i])]
             weights = np.exp(scores[best] - scores[best[0]])
             found.append(tuple(zip(best, (float(w) for w in weights / weights.sum()), strict=True)))
         return found
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file: arrays, and everything else as JSON in its header."""
+        """Write one safetensors file, whole or not at all: arrays, and everything else as JSON in its header.
+
+        Raises:
+            ConfigError: if it can't be written there.
+        """
         arrays: dict[str, npt.NDArray[np.generic]] = {}
         for name in TREES:
             arrays |= {f"{name}.{key}": value for key, value in getattr(self, name).arrays().items()}
@@ -136,7 +141,16 @@ class Gate:
         if self.projection:
             for name in ("open_mean", "whole_mean", "basis", "prior"):
                 arrays[f"projection.{name}"] = getattr(self.projection, name).astype(np.float16)
-        save_file(arrays, path, metadata={"mnemic": json.dumps(meta, sort_keys=True)})
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            save_file(arrays, fresh, metadata={"mnemic": json.dumps(meta, sort_keys=True)})
+            fresh.chmod(0o644)
+            fresh.replace(path)
+        except (OSError, SafetensorError) as error:
+            fresh.unlink(missing_ok=True)
+            raise ConfigError(
+                rule_got_do("A gate is written to a folder that exists.", f"{path}: {error}", "Choose another.")
+            ) from error
 
     @classmethod
     def load(cls, path: Path) -> "Gate":

@@ -14,6 +14,7 @@ from ..base import HostSpec, Memory, Site, State, StepContext
 from .config import FactConfig
 
 _LOGITS = Site("logits")
+_NEVER = 2**40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +229,8 @@ class FactMemory(Memory):
             "tokens": tokens,
             "weights": weights,
             "strength": torch.tensor([route.strength if route else 0.0 for route in routes]),
-            "anchor": torch.tensor([len(route.prompt) if route else 0 for route in routes]),
+            # a row without a route never arrives at its anchor: it doesn't make the others' prompts be walked token by token
+            "anchor": torch.tensor([len(route.prompt) if route else _NEVER for route in routes]),
             "seen": torch.zeros(len(routes), dtype=torch.long),
             "alive": weights > 0,
         }

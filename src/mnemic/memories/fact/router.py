@@ -12,7 +12,7 @@ from .config import FactConfig
 from .features import HostView, Pair, Text
 from .gate import Gate, Verdict
 from .reading import ItemReading, Projection, QueryReading, TextReader, read_items, read_queries
-from .words import answer_end, content_norms
+from .words import answer_end, content_norms, span_text, split_words
 
 Encode = Callable[[Sequence[str]], FloatArray]
 
@@ -41,7 +41,7 @@ class Candidate:
             return ()
         words, text = self.pair.item.words, self.item.text
         asked = self.pair.query.norms
-        spans = [(text[words[s].start : words[answer_end(text, words, s, asked) - 1].end], w) for s, w in self.verdict.starts]
+        spans = [(span_text(text, words, s, answer_end(text, words, s, asked)), w) for s, w in self.verdict.starts]
         # one alternative that begins inside another one would only split its weight
         best = spans[0][0]
         return tuple((span, weight) for i, (span, weight) in enumerate(spans) if i == 0 or not best.endswith(span))
@@ -131,22 +131,24 @@ class Router:
             return [None] * len(texts)
         return read_items(texts, self._reader, self.gate.projection)
 
-    def keep_readings(self, readings: dict[str, ItemReading | None]) -> None:
-        """Cache the readings of stored items."""
+    def keep_readings(self, readings: dict[str, ItemReading | None], *, revision: int | None = None) -> None:
+        """Cache the readings of stored items, read at a revision of the store; None for what was written just now."""
         known = {item_id: reading.to_bytes() for item_id, reading in readings.items() if reading is not None}
         if known and self._reader is not None and self.gate.projection is not None:
-            self.store.put_states(known, _cache_key(self._reader, self.gate.projection))
+            self.store.put_states(known, _cache_key(self._reader, self.gate.projection), revision=revision)
 
     def read_stored(self, items: Sequence[Item]) -> dict[str, ItemReading | None]:
         """Return the readings of stored items, from the cache or by reading them again."""
         if self._reader is None or self.gate.projection is None or not items:
             return {}
         blobs = self.store.get_states([i.id for i in items], _cache_key(self._reader, self.gate.projection))
-        readings: dict[str, ItemReading | None] = {k: ItemReading.from_bytes(v) for k, v in blobs.items()}
-        missing = [i for i in items if readings.get(i.id) is None]
+        readings = {k: ItemReading.from_bytes(v) for k, v in blobs.items()}
+        # a reading of another text (rewritten meanwhile by somebody else) or of other word rules is as good as none
+        missing = [i for i in items if (r := readings.get(i.id)) is None or len(r.lead_ids) != len(split_words(i.text))]
         if missing:
+            revision = self.store.revision
             fresh = dict(zip([i.id for i in missing], self.read_texts([i.text for i in missing]), strict=True))
-            self.keep_readings(fresh)
+            self.keep_readings(fresh, revision=revision)
             readings |= fresh
         return readings
 

@@ -5,6 +5,11 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 _WORD = re.compile(r"\w+(?:(?:['’.\-]|(?<=\d)[,:](?=\d))\w+)*")
+_BREAK = re.compile(r"[;!?:]\S*\s|[\n()]")
+"""What ends a clause between two words: a sign with a space behind it, so that addresses and times stay whole."""
+_ABBREVIATIONS = frozenset("dr mr mrs ms st prof jr sr no inc vs".split())
+_OPENING = "([{\"'“‘«,;:"
+_CLOSING = ".,;:!?)]}\"'”’»"
 _POSSESSIVE = re.compile(r"['’]s$")
 
 STOP_WORDS = frozenset(
@@ -105,7 +110,7 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
     """
     end = _clause_end(text, words, start)
     back = next((i for i in range(start + 1, end) if words[i].norm in asked), end)
-    if back == end:
+    if back == end or not _comes_back(words, start, back, end, asked):
         return end
     if words[start].proper and words[start].content:
         last = start
@@ -117,10 +122,21 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
     return back
 
 
+def _comes_back(words: list[Word], start: int, back: int, end: int, asked: Collection[str]) -> bool:
+    """Return whether asked words from `back` on are the clause again, not a part of the answer ("Anna Smith", "5 York Street").
+
+    They are when something like a verb stands before them, or when more than one follow each other.
+    """
+    if any(w.norm in VERBS or (w.content and not w.proper) for w in words[start + 1 : back]):
+        return True
+    following = next((w for w in words[back + 1 : end] if w.content), None)
+    return following is not None and following.norm in asked
+
+
 def _clause_end(text: str, words: list[Word], start: int) -> int:
     for i in range(start + 1, len(words)):
         between = text[words[i - 1].end : words[i].start]
-        if any(c in ";!?:()" for c in between) or "\n" in between or _ends_sentence(words[i - 1], between, words[i]):
+        if _BREAK.search(between) or _ends_sentence(words[i - 1], between, words[i]):
             return i
         follower = words[i + 1].norm if i + 1 < len(words) else ""
         opens = words[i].norm in _CLAUSE_OPENERS and follower in _CLAUSE_SUBJECTS
@@ -135,6 +151,22 @@ def _joins_names(words: list[Word], i: int, end: int) -> bool:
 
 
 def _ends_sentence(before: Word, between: str, after: Word) -> bool:
-    """Return whether a full stop between two words ends a sentence: not after an initial ("D.C."), nor before a small letter."""
-    initial = len(before.text.rsplit(".", 1)[-1]) == 1
-    return "." in between and not initial and not after.text[0].islower()
+    """Return whether a full stop between two words ends a sentence.
+
+    Not after an initial ("D.C.") or a title ("Dr. Vellum"), nor before a small letter or without a space.
+    """
+    short = len(before.text.rsplit(".", 1)[-1]) == 1 or before.norm in _ABBREVIATIONS
+    return re.search(r"\.\S*\s", between) is not None and not short and not after.text[0].islower()
+
+
+def span_text(text: str, words: list[Word], start: int, end: int) -> str:
+    """Return words `start` to `end` (excluded) as they stand in the text, with the signs that belong to them.
+
+    "$", "-" and "++" touch a word and are no punctuation of the sentence: "-20", "C++", "Wendy's".
+    """
+    first, last = words[start].start, words[end - 1].start + len(words[end - 1].text)
+    while first > 0 and not text[first - 1].isspace() and text[first - 1] not in _OPENING:
+        first -= 1
+    while last < len(text) and not text[last].isspace() and text[last] not in _CLOSING:
+        last += 1
+    return text[first:last]

@@ -10,6 +10,9 @@ from .reading import ItemReading
 from .router import Router
 from .words import VERBS, Word, answer_end
 
+_EQUATES = frozenset("is are was were".split())
+_PLACES = frozenset("under over behind inside outside near above below beside between called named".split())
+"""Small words that stop words don't count and that may stand between the verb and the answer."""
 _NEAREST = 4
 """Items by vectors and by words that a new text is held against."""
 
@@ -64,7 +67,7 @@ class Writer:
         if by_words:
             found |= zip(by_words, (float(c) for c in self._store.keys(by_words, scope) @ key), strict=True)
         items = [(self._store.get(i, scope), cosine) for i, cosine in found.items()]
-        related = [(item, cosine) for item, cosine in items if Text(item.text).norms & new.norms]
+        related = [(item, cosine) for item, cosine in items if item.text == new.text or Text(item.text).norms & new.norms]
         return sorted(related, key=lambda pair: -pair[1])
 
     def _nearly_same(self, old: Text, new: Text, cosine: float) -> bool:
@@ -100,7 +103,10 @@ class Writer:
             if _answer(olds[i], verdict.starts[0][0]) & _answer(new, beginnings[i]):
                 # another wording is worth keeping: it can be found by questions that the first one misses
                 return replace(added, reason="known, kept as another wording")
-            return Decision(action="superseded", reason="says something else about the same thing", item=near[i][0])
+            old_words, new_words, old_start = olds[i].words, new.words, verdict.starts[0][0]
+            equate = _equates(old_words, old_start) and _equates(new_words, beginnings[i])
+            if equate and _numeric(old_words[old_start:]) == _numeric(new_words[beginnings[i] :]):
+                return Decision(action="superseded", reason="says something else about the same thing", item=near[i][0])
         return added
 
 
@@ -114,22 +120,37 @@ def _answer(text: Text, start: int) -> set[str]:
 
 
 def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
-    """Return whether two texts are the same words but for different content at the end.
+    """Return whether two texts say two things of which only one can be true, by their wording alone.
 
-    What they share must hold at least two meaningful words: "I like tea" and "I like chess" do not contradict each other, "The
-    wifi password is a" and "The wifi password is b" do. Endings that hold a verb or have a word in common hold a subject too:
-    "The captain of the ship Blue Heron is Ann" says nothing about the captain of the Night Gull.
+    They begin alike, with at least two meaningful words up to "is", and end in different names, numbers or things: "The wifi
+    password is a", "The wifi password is b". Whatever else begins alike may well be true together ("Ann was born in Oslo", "Ann
+    was born in 1970"; "Marta is allergic to nuts", "... to milk") and is left to the gate.
     """
     shared = 0
     while shared < min(len(old), len(new)) and old[shared].norm == new[shared].norm:
         shared += 1
-    meaningful = sum(w.content for w in old[:shared])
-    tails = (old[shared:], new[shared:])
-    if {w.norm for w in tails[0]} & {w.norm for w in tails[1]}:
+    if not _equates(old, shared):
         return False
-    return meaningful >= 2 and all(_is_ending(tail, shared) for tail in tails)
+    tails = (old[shared:], new[shared:])
+    if {w.norm for w in tails[0]} & {w.norm for w in tails[1]} or _numeric(tails[0]) != _numeric(tails[1]):
+        return False
+    return sum(w.content for w in old[:shared]) >= 2 and all(_is_ending(tail, shared) for tail in tails)
+
+
+def _equates(words: Sequence[Word], start: int) -> bool:
+    """Return whether what begins at `start` is said to *be* the subject: "is", "is called", "is under the", and no other verb."""
+    for word in reversed(words[:start]):
+        if word.norm in _EQUATES:
+            return True
+        if word.content and word.norm not in _PLACES:
+            return False
+    return False
 
 
 def _is_ending(tail: Sequence[Word], shared: int) -> bool:
-    """Return whether what follows `shared` words is an answer and no more: it says something, is no longer, and has no verb."""
-    return any(w.content for w in tail) and len(tail) <= shared and not any(w.norm in VERBS for w in tail)
+    """Return whether what follows `shared` words is an answer and no more: it begins with its own word and has no verb."""
+    return bool(tail) and tail[0].content and len(tail) <= shared and not any(w.norm in VERBS for w in tail)
+
+
+def _numeric(words: Sequence[Word]) -> bool:
+    return any(c.isdigit() for w in words for c in w.text)
