@@ -178,6 +178,7 @@ UNRELATED = (
 LENGTH = 16
 """Tokens of each answer."""
 
+IN_SAME_WORDS_AT_LEAST = 11
 IN_OTHER_WORDS_AT_LEAST = 9
 """Of the twelve private facts; the bench's tables say what to expect over thousands."""
 
@@ -222,7 +223,9 @@ def ask(lm: mnemic.MemoryLM) -> Checks:
     compare(lm, "What everybody knows, same words", [(fact.same, fact) for fact in KNOWN])
     compare(lm, "What everybody knows, other words", [(fact.other, fact) for fact in KNOWN])
     right = compare(lm, "What no model can know, same words", [(fact.same, fact) for fact in PRIVATE])
-    checks.expect(right == len(PRIVATE), f"same words: {right} of {len(PRIVATE)} right")
+    checks.expect(
+        right >= IN_SAME_WORDS_AT_LEAST, f"same words: {right} of {len(PRIVATE)} right (at least {IN_SAME_WORDS_AT_LEAST})"
+    )
     right = compare(lm, "What no model can know, other words", [(fact.other, fact) for fact in PRIVATE])
     checks.expect(
         right >= IN_OTHER_WORDS_AT_LEAST, f"other words: {right} of {len(PRIVATE)} right (at least {IN_OTHER_WORDS_AT_LEAST})"
