@@ -16,7 +16,7 @@ STOP_WORDS = frozenset(
     "a an the of in on at to for from by with as is was are were be been being am it its that this these those which who whom"
     " whose what where when why how did does do has have had will would can could should may might must and or but if than then"
     " so not no he she him her his they them their we us our you your i me my mine one there here also just very much many some"
-    " any tell give say name".split()
+    " any tell give say name named call called".split()
 )
 """Words that say nothing about which fact is meant."""
 
