@@ -61,7 +61,7 @@ typecheck: $(STAMP) ## mypy --strict src
 
 pytest: $(STAMP) ## the tests
 	@echo "== pytest"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@MNEMIC_ALL_MODELS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 format: $(STAMP) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .

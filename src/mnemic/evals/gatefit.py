@@ -6,12 +6,12 @@ from random import Random
 from typing import Literal
 
 from ..encoders import load_encoder
-from ..errors import ConfigError, rule_got_do
+from ..errors import ConfigError, InputError, rule_got_do
 from ..host_texts import HostTexts
 from ..memories.fact.calibrate import Example, Report, fit
 from ..models import load_model
 from . import datasets
-from .calibration import ask_other_relations, examples_of
+from .calibration import ask_other_relations, examples_of, restate
 from .generator import generate
 from .progress import Progress
 
@@ -30,6 +30,8 @@ class GateConfig:
     """How many records of the file."""
     generated: int = 900
     """How many generated facts (wordings of the dev split)."""
+    restated: int = 300
+    """How many more generated facts are made and restated, as questions with their answers or as equations turned round."""
     looks_at: Literal["host", "encoder", "words"] = "host"
     """What it sees: the host's states, the encoder and words; the last two; or words alone."""
     model: str = "smollm2"
@@ -41,7 +43,7 @@ class GateConfig:
 
     def __post_init__(self) -> None:
         """Check the counts."""
-        if min(self.n, self.generated, self.start) < 0 or (self.data is None and self.generated == 0):
+        if min(self.n, self.generated, self.restated, self.start) < 0 or (self.data is None and self.generated == 0):
             raise ConfigError(
                 rule_got_do(
                     "A gate is fitted on records, generated facts, or both.",
@@ -69,10 +71,20 @@ def collect(config: GateConfig) -> list[Example]:
     if config.data is not None and config.n > 0:
         # other-relation questions are worded by the whole file's templates, whichever records are then used
         records = ask_other_relations(datasets.load(config.data).records[config.start :])
+        if len(records) < config.n:
+            raise InputError(
+                rule_got_do(
+                    f"The data must hold start + n records ({config.start + config.n}).",
+                    f"{len(records)} from {config.start} on in {config.data.name}",
+                    "Lower n or start.",
+                )
+            )
         Random(config.seed).shuffle(records)
         made += examples_of(records[: config.n])
     if config.generated > 0:
         made += examples_of(generate(config.generated, seed=config.seed + 1, split="dev"))
+    if config.restated > 0:
+        made += examples_of(restate(generate(config.restated, seed=config.seed + 2, split="dev")))
     return made
 
 

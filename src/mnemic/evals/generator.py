@@ -213,6 +213,8 @@ class _Writer:
         words = relation.templates(self.split)
         statement = self.rng.choice(words.statements)
         target = relation.object(self.rng)
+        if statement.startswith("{o}"):
+            target = target[:1].upper() + target[1:]
         completions = list(words.completions) + [p for p in map(_prefix, words.statements) if p is not None]
         prompt = _prefix(statement) or self.rng.choice(words.completions)
         paraphrases = [c for c in completions if c != prompt]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..errors import ConfigError, InputError, rule_got_do
 from .families import HostParts, locate, reference_weight
 from .handle import engine_of
+from .prefix import PrefixCaches
 
 BATCH_TOKENS = 512
 """Padded tokens per batch: bounds the logits in memory, and is large enough that a block's matrix products are efficient."""
@@ -53,6 +54,7 @@ class HostReader:
         self.model = model
         self.tokenizer = tokenizer
         self._parts = locate(model, parts)
+        self._prefixes = PrefixCaches(model)
         config: Any = model.config
         self.window: int | None = getattr(config, "max_position_embeddings", None)
         """The longest text in tokens; None for a model that states none."""
@@ -63,25 +65,41 @@ class HostReader:
         return len(self._parts.blocks)
 
     def read(
-        self, texts: Sequence[str], layers: Sequence[int] = (), *, losses: bool = False, last_logprobs: bool = False
+        self,
+        texts: Sequence[str],
+        layers: Sequence[int] = (),
+        *,
+        losses: bool = False,
+        last_logprobs: bool = False,
+        prefix: str = "",
     ) -> list[TextStates]:
         """Return the states of every text, in order.
 
         Args:
-            texts: with special tokens added exactly as the tokenizer adds them.
+            texts: with special tokens added exactly as the tokenizer adds them; after a prefix, without any.
             layers: 0 to `num_layers`, see `TextStates.states`. Without losses and log-probabilities the forward stops after the
                 last of them, and the head isn't run.
             losses: also return the loss of every token.
             last_logprobs: also return the distribution of the token after each text.
+            prefix: what the model reads before each text. It is run once and kept, and isn't part of what is returned.
 
         Raises:
-            InputError: if a text is empty or longer than the model's window.
+            InputError: if a text is empty or, with the prefix, longer than the model's window.
             ConfigError: for a layer that isn't there.
+            HostNotSupported: for a prefix before texts on a model without a cache.
         """
-        return self.read_tokens([self._tokens(text) for text in texts], layers, losses=losses, last_logprobs=last_logprobs)
+        before = self._tokens(prefix) if prefix else ()
+        sequences = [self._tokens(text, special=not prefix) for text in texts]
+        return self.read_tokens(sequences, layers, losses=losses, last_logprobs=last_logprobs, prefix=before)
 
     def read_tokens(
-        self, sequences: Sequence[Sequence[int]], layers: Sequence[int] = (), *, losses: bool = False, last_logprobs: bool = False
+        self,
+        sequences: Sequence[Sequence[int]],
+        layers: Sequence[int] = (),
+        *,
+        losses: bool = False,
+        last_logprobs: bool = False,
+        prefix: Sequence[int] = (),
     ) -> list[TextStates]:
         """Return the same for texts that are tokens already; nothing is added to them.
 
@@ -91,27 +109,29 @@ class HostReader:
         """
         wanted = self._layers(layers)
         for sequence in sequences:
-            self._check_length(sequence)
+            self._check_length(sequence, len(prefix))
         results: dict[int, TextStates] = {}
         for batch in _batches([len(sequence) for sequence in sequences]):
-            read = self._read_batch([sequences[index] for index in batch], wanted, losses, last_logprobs)
+            read = self._read_batch([sequences[index] for index in batch], wanted, losses, last_logprobs, prefix)
             results.update(zip(batch, read, strict=True))
         return [results[index] for index in range(len(sequences))]
 
-    def _tokens(self, text: str) -> list[int]:
+    def _tokens(self, text: str, *, special: bool = True) -> list[int]:
         if not isinstance(text, str):
             raise InputError(rule_got_do("A text is a str.", type(text).__name__, "Decode it first."))
         # the window is checked here, with a remedy: the tokenizer would only warn
-        encoded: list[int] = self.tokenizer(text, verbose=False)["input_ids"]
+        options = {} if special else {"add_special_tokens": False}
+        encoded: list[int] = self.tokenizer(text, verbose=False, **options)["input_ids"]
         return encoded
 
-    def _check_length(self, sequence: Sequence[int]) -> None:
+    def _check_length(self, sequence: Sequence[int], before: int) -> None:
         if len(sequence) == 0:
             raise InputError(rule_got_do("A text has at least one token.", "an empty text", "Leave it out."))
-        if self.window is not None and len(sequence) > self.window:
+        if self.window is not None and len(sequence) + before > self.window:
+            beside = f" beside the {before} that are read before it" if before else ""
             raise InputError(
                 rule_got_do(
-                    f"A text fits the model's window of {self.window} tokens; nothing is cut off silently.",
+                    f"A text fits the model's window of {self.window} tokens{beside}; nothing is cut off silently.",
                     f"{len(sequence)} tokens",
                     "Split the text.",
                 )
@@ -124,7 +144,12 @@ class HostReader:
         return tuple(dict.fromkeys(layers))
 
     def _read_batch(
-        self, sequences: Sequence[Sequence[int]], layers: tuple[int, ...], losses: bool, last_logprobs: bool
+        self,
+        sequences: Sequence[Sequence[int]],
+        layers: tuple[int, ...],
+        losses: bool,
+        last_logprobs: bool,
+        prefix: Sequence[int],
     ) -> list[TextStates]:
         lengths = torch.tensor([len(sequence) for sequence in sequences])
         width = int(lengths.max())
@@ -138,9 +163,11 @@ class HostReader:
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
             stack.enter_context(engine.disabled() if engine is not None else nullcontext())
-            self.model.eval()
-            stack.callback(self.model.train, was_training)
-            seen, logits = self._forward(tokens.to(device), mask.to(device), lengths, layers, losses, last_logprobs)
+            if was_training:
+                self.model.eval()
+                stack.callback(self.model.train)
+            inputs = self._inputs(tokens.to(device), mask.to(device), prefix)
+            seen, logits = self._forward(inputs, lengths, layers, losses, last_logprobs)
             states = {layer: hidden.float().cpu() for layer, hidden in seen.items()}
             nats = last = None
             if losses and logits is not None:
@@ -159,22 +186,30 @@ class HostReader:
             for row, sequence in enumerate(sequences)
         ]
 
+    def _inputs(self, tokens: Tensor, mask: Tensor, prefix: Sequence[int]) -> dict[str, Any]:
+        """Return what the model is called with: the texts, behind the prefix if there is one."""
+        if not prefix:
+            return {"input_ids": tokens, "attention_mask": mask, "use_cache": False}
+        cache = self._prefixes.rows(prefix, len(tokens), self._parts.decoder)
+        mask = torch.cat([mask.new_ones(len(mask), len(prefix)), mask], dim=1)
+        return {"input_ids": tokens, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
+
     def _forward(
-        self, tokens: Tensor, mask: Tensor, lengths: Tensor, layers: tuple[int, ...], losses: bool, last_logprobs: bool
+        self, inputs: dict[str, Any], lengths: Tensor, layers: tuple[int, ...], losses: bool, last_logprobs: bool
     ) -> tuple[dict[int, Tensor], Tensor | None]:
         with self._collect(layers, stop=not (losses or last_logprobs)) as seen:
             if losses:
-                return seen, self.model(input_ids=tokens, attention_mask=mask, use_cache=False).logits
+                return seen, self.model(**inputs).logits
             if last_logprobs:
-                last = (lengths - 1).to(tokens.device)[:, None]
-                return seen, self.model(input_ids=tokens, attention_mask=mask, use_cache=False, logits_to_keep=last).logits
+                last = (lengths - 1).to(inputs["input_ids"].device)[:, None]
+                return seen, self.model(**inputs, logits_to_keep=last).logits
             if layers:
-                self._run_decoder(tokens, mask)
+                self._run_decoder(inputs)
             return seen, None
 
-    def _run_decoder(self, tokens: Tensor, mask: Tensor) -> None:
+    def _run_decoder(self, inputs: dict[str, Any]) -> None:
         try:
-            self._parts.decoder(input_ids=tokens, attention_mask=mask, use_cache=False)
+            self._parts.decoder(**inputs)
         except _Enough:
             return
 

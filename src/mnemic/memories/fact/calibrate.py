@@ -6,7 +6,7 @@ relations, so that they are set on relations the trees have not seen.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ from ...ops.trees import TreeEnsemble
 from ...types import FloatArray
 from .features import Features, HostView, Pair, Text, pair_features, pair_names, start_features
 from .gate import Gate
-from .reading import Projection, TextReader, query_form, read_items, read_queries
-from .words import split_words
+from .reading import Cues, Projection, TextReader, read_items, read_queries
+from .words import is_whole, split_words
 
 Encode = Callable[[Sequence[str]], FloatArray]
 Progress = Callable[[str, int, int], None]
@@ -25,8 +25,19 @@ Progress = Callable[[str, int, int], None]
 
 WIDTH = 64
 """Principal directions kept per layer: as good as all of them (docs/memories/fact.md)."""
-FRACTIONS = (0.13, 0.27, 0.4, 0.53, 0.67, 0.8, 0.93, 1.0)
-"""Depths of the layers that are read, as shares of the stack."""
+FRACTIONS = (0.47, 0.6, 0.67, 0.73, 0.8, 0.87, 0.93, 1.0)
+"""Depths of the layers that are read, as shares of the stack: below the middle, states say little of what is expected next."""
+
+
+class _Size(NamedTuple):
+    """How large an ensemble may grow."""
+
+    trees: int
+    leaves: int
+
+
+_SIZES = {"start": _Size(200, 12), "subject": _Size(200, 12), "relation": _Size(150, 6)}
+"""The relation's trees see few kinds of wordings, many times each: larger ones learn those wordings instead of what they mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +89,7 @@ def fit_projection(examples: Sequence[Example], reader: TextReader, *, sample: i
     """Fit centres, principal directions and the token prior on a sample of the examples' queries."""
     chosen = np.random.default_rng(seed).permutation(len(examples))[:sample]
     queries = [q for i in chosen for q in (*examples[i].same, *examples[i].other, *examples[i].absent)]
-    forms = [query_form(q) for q in queries]
-    whole = np.array([w for _, w in forms])
+    whole = np.array([is_whole(q) for q in queries])
     if not whole.any() or whole.all():
         raise ConfigError(
             rule_got_do(
@@ -88,15 +98,15 @@ def fit_projection(examples: Sequence[Example], reader: TextReader, *, sample: i
                 "Give examples of both.",
             )
         )
-    layers = read_layers(reader.num_layers)
+    layers, cues = read_layers(reader.num_layers), Cues.fitting(reader)
     last: list[FloatArray] = []
     total: npt.NDArray[np.float64] = np.zeros(1)
-    for begin in range(0, len(forms), 256):
-        for read in reader.read([t for t, _ in forms[begin : begin + 256]], layers, ends=True):
+    for begin in range(0, len(queries), 256):
+        for read in cues.read_queries(queries[begin : begin + 256], layers, reader):
             last.append(np.stack([read.states[layer][-1] for layer in layers]))
             total = total + read.last_logprobs
-    prior = np.asarray(total / len(forms), dtype=np.float32)
-    return Projection.fit(layers, np.stack(last), whole, prior, width=WIDTH)
+    prior = np.asarray(total / len(queries), dtype=np.float32)
+    return Projection.fit(cues, layers, np.stack(last), whole, prior, width=WIDTH)
 
 
 @dataclass(frozen=True)
@@ -152,9 +162,9 @@ def fit(
     is_start = np.concatenate([np.arange(len(w)) == r.start for w, r in zip(word_rows, asked, strict=True)])
     lengths = [len(w) for w in word_rows]
     words = np.concatenate(word_rows)
-    start_trees = _fit_trees(words, is_start, seed)
+    start_trees = _fit_trees(words, is_start, _SIZES["start"], seed)
     word_folds = np.repeat(folds[same], lengths)
-    unseen = _best_words(_out_of_fold(words, is_start, np.ones(len(words), bool), word_folds, seed), lengths)
+    unseen = _best_words(_out_of_fold(words, is_start, np.ones(len(words), bool), word_folds, _SIZES["start"], seed), lengths)
 
     every_row = [start_features(r.pair, layers) for r in rows]
     starts = _best_words(start_trees.log_odds(np.concatenate(every_row)), [len(w) for w in every_row])
@@ -165,8 +175,10 @@ def fit(
     unmasked = features.copy()
     unmasked[:, pair_names(layers).index("cosine_masked")] = np.nan
 
-    subject = _out_of_fold(unmasked, about, np.ones(len(rows), bool), folds, seed)
-    relation = _out_of_fold(features, same, about, folds, seed)
+    # without a meaningful word in common an item isn't even judged
+    near = np.array([bool(p.query.norms & p.item.norms) for p in pairs])
+    subject = np.where(near, _out_of_fold(unmasked, about, near, folds, _SIZES["subject"], seed), -np.inf)
+    relation = _out_of_fold(features, same, about, folds, _SIZES["relation"], seed)
     other = kinds == "other"
     subject_threshold = _threshold(subject[~about], rates.absent)
     whole = np.array([p.whole for p in pairs])
@@ -182,8 +194,8 @@ def fit(
     )
     gate = Gate(
         start=start_trees,
-        subject=_fit_trees(unmasked, about, seed),
-        relation=_fit_trees(features[about], same[about], seed),
+        subject=_fit_trees(unmasked[near], about[near], _SIZES["subject"], seed),
+        relation=_fit_trees(features[about], same[about], _SIZES["relation"], seed),
         subject_threshold=subject_threshold,
         open_threshold=open_threshold,
         whole_threshold=whole_threshold,
@@ -264,13 +276,18 @@ def _folds(groups: npt.NDArray[np.str_], seed: int, count: int = 6) -> npt.NDArr
 
 
 def _out_of_fold(
-    features: Features, labels: npt.NDArray[np.bool_], use: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], seed: int
+    features: Features,
+    labels: npt.NDArray[np.bool_],
+    use: npt.NDArray[np.bool_],
+    folds: npt.NDArray[np.int64],
+    size: _Size,
+    seed: int,
 ) -> npt.NDArray[np.float64]:
     """Return log-odds of every row by trees fitted on the `use` rows of the other folds."""
     odds = np.zeros(len(features))
     for fold in np.unique(folds):
         rest = use & (folds != fold)
-        odds[folds == fold] = _fit_trees(features[rest], labels[rest], seed).log_odds(features[folds == fold])
+        odds[folds == fold] = _fit_trees(features[rest], labels[rest], size, seed).log_odds(features[folds == fold])
     return odds
 
 
@@ -281,14 +298,14 @@ def _best_words(odds: npt.NDArray[np.float64], lengths: Sequence[int]) -> npt.ND
 
 def _threshold(scores: npt.NDArray[np.float64], rate: float) -> float:
     """Return the log-odds that a share `rate` of the scores reaches; 0 where there is nothing to go by."""
-    return float(np.quantile(scores, 1 - rate)) if scores.size else 0.0
+    return float(np.quantile(scores, 1 - rate, method="higher")) if scores.size else 0.0
 
 
 def _mean(values: npt.NDArray[np.bool_]) -> float:
     return float(values.mean()) if values.size else 0.0
 
 
-def _fit_trees(features: Features, labels: npt.NDArray[np.bool_], seed: int) -> TreeEnsemble:
+def _fit_trees(features: Features, labels: npt.NDArray[np.bool_], size: _Size, seed: int) -> TreeEnsemble:
     """Fit gradient-boosted trees and return them as arrays, checked against the library's own answer.
 
     Raises:
@@ -309,9 +326,9 @@ def _fit_trees(features: Features, labels: npt.NDArray[np.bool_], seed: int) -> 
     # the library can't bin a column without values; as a constant it is never split on
     columns = np.where(np.isnan(features).all(axis=0), 0.0, features)
     model = HistGradientBoostingClassifier(
-        max_iter=400,
+        max_iter=size.trees,
         learning_rate=0.06,
-        max_leaf_nodes=31,
+        max_leaf_nodes=size.leaves,
         min_samples_leaf=20,
         l2_regularization=1.0,
         early_stopping=False,

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...types import FloatArray
-from .reading import ItemReading, QueryReading, query_form
-from .words import VERBS, SharedSpan, Word, answer_end, replace_words, shared_span, split_words
+from .reading import ItemReading, QueryReading
+from .words import VERBS, SharedSpan, Word, answer_end, is_whole, replace_words, shared_span, split_words
 
 Features = npt.NDArray[np.float64]
 
@@ -27,6 +27,12 @@ LEXICAL = (
     "query_words",
     "whole",
     "answer_in_query",
+    "same_before",
+    "same_after",
+    "query_novel_before",
+    "query_novel_after",
+    "fact_novel_before",
+    "fact_novel_after",
 )
 ENCODER = ("cosine", "cosine_masked")
 HOST = ("answer_logprob", "answer_logprob_gain", "answer_logprob_change", "top_logprob")
@@ -131,7 +137,7 @@ class Pair:
     @property
     def whole(self) -> bool:
         """Whether the query is a whole sentence, not an open text."""
-        return query_form(self.query.text)[1]
+        return is_whole(self.query.text)
 
     def masked(self, start: int) -> tuple[str, str]:
         """Return query and item with their common subject replaced, and the item's answer too: what is left is the relation."""
@@ -206,6 +212,7 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
         len(words),
         pair.whole,
         _share(answer, query.norms),
+        *_beside_span(pair),
     ]
     host = np.full(len(HOST) + num_layers, np.nan)
     if pair.host is not None:
@@ -213,6 +220,27 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
         change = view.logprob[start] + view.loss[start]
         host = np.array([view.logprob[start], view.gain[start], change, view.top_logprob, *view.resonance[start]])
     return np.concatenate([np.array(lexical, dtype=np.float64), [pair.cosine, pair.cosine_masked], host])
+
+
+def _beside_span(pair: Pair) -> list[float]:
+    """Return what stands right before and after the shared span in both texts: "my easel" isn't "my father's easel".
+
+    same: the same word (or none in both). novel: a meaningful word that the other text doesn't have. NaN where nothing is shared.
+    """
+    span = pair.span
+    if span.length == 0:
+        return [float("nan")] * 6
+    sides = []
+    for text, start, other in ((pair.query, span.query_start, pair.item), (pair.item, span.fact_start, pair.query)):
+        end = start + span.length
+        before = text.words[start - 1] if start else None
+        after = text.words[end] if end < len(text.words) else None
+        sides.append(
+            [(w.norm if w else None, w is not None and w.content and w.norm not in other.norms) for w in (before, after)]
+        )
+    (query_before, query_after), (fact_before, fact_after) = sides
+    same = [query_before[0] == fact_before[0], query_after[0] == fact_after[0]]
+    return [*map(float, same), *(float(novel) for _, novel in (query_before, query_after, fact_before, fact_after))]
 
 
 def said_words(pair: Pair) -> npt.NDArray[np.bool_]:

@@ -13,7 +13,7 @@ a stated rate of false injections. Below, the model is the base model bit for bi
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,9 @@ from safetensors.numpy import save_file
 from ...errors import CheckpointMismatch, ConfigError, rule_got_do
 from ...ops.trees import TreeEnsemble
 from .features import Pair, pair_features, pair_names, said_words, start_features
-from .reading import Projection
+from .reading import Cues, Projection
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TREES = ("start", "subject", "relation")
 
 
@@ -136,6 +136,7 @@ class Gate:
             "encoder_id": self.encoder_id,
             "host": self.host,
             "layers": list(self.projection.layers) if self.projection else None,
+            "cues": asdict(self.projection.cues) if self.projection else None,
             "about": self.about,
         }
         if self.projection:
@@ -180,7 +181,7 @@ class Gate:
         projection = None
         if layers is not None:
             parts = {n: arrays[f"projection.{n}"].astype(np.float32) for n in ("open_mean", "whole_mean", "basis", "prior")}
-            projection = Projection(layers=tuple(layers), **parts)
+            projection = Projection(cues=Cues(**meta["cues"]), layers=tuple(layers), **parts)
         return cls(
             **trees,
             subject_threshold=meta["subject_threshold"],

@@ -15,7 +15,22 @@ import numpy as np
 import numpy.typing as npt
 
 from ...types import FloatArray
-from .words import Word, split_words
+from .words import Word, is_whole, split_words
+
+STATEMENTS = (
+    "Tom Hale was born in Leeds.\nThe old van is grey.\nThe author of The Lost Kite is Mary Dunn.\nThe inn has 24 rooms.\n"
+)
+ANSWERS = (
+    "Question: Where was Tom Hale born?\nAnswer: Leeds\n\n"
+    "Question: What is the colour of the old van?\nAnswer: grey\n\n"
+    "Question: Who wrote The Lost Kite?\nAnswer: Mary Dunn\n\n"
+    "Question: How many rooms does the inn have?\nAnswer: 24\n\n"
+    "Question: When is the meeting?\nAnswer: 3 May\n\n"
+    "Question: What does Ida Moss do for a living?\nAnswer: baker\n\n"
+    "Question: Which company makes the K7?\nAnswer: Orbit Ltd\n\n"
+    "Question: What is my cat called?\nAnswer: Misty\n\n"
+)
+"""Answers of as many kinds as there are examples: a name, a colour, a number, a day, a word."""
 
 HalfArray = npt.NDArray[np.float16]
 IntArray = npt.NDArray[np.int32]
@@ -50,8 +65,17 @@ class TextReader(Protocol):
         """Number of blocks."""
         ...
 
-    def read(self, texts: Sequence[str], layers: Sequence[int], *, ends: bool) -> Sequence[TextStates]:
-        """Return what the host makes of texts; `ends` when only what follows them is wanted."""
+    @property
+    def window(self) -> int | None:
+        """Longest text in tokens, None if the host states none."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens the host reads for a text."""
+        ...
+
+    def read(self, texts: Sequence[str], layers: Sequence[int], *, ends: bool, prefix: str = "") -> Sequence[TextStates]:
+        """Return what the host makes of texts behind a prefix; `ends` when only what follows them is wanted."""
         ...
 
     def first_token(self, word: str) -> int:
@@ -59,14 +83,45 @@ class TextReader(Protocol):
         ...
 
 
-def query_form(query: str) -> tuple[str, bool]:
-    """Return the text whose last state stands for the query, and whether it is a whole sentence (a question).
+@dataclass(frozen=True, kw_only=True)
+class Cues:
+    """What the host reads before a text, so that its states expect an answer: examples of the same form.
 
-    A text that breaks off is its own cue; after a whole sentence the answer is expected behind "Answer:".
+    A text that breaks off is its own cue. After a bare question a model expects anything, so its last state says little of what
+    was asked; after questions with short answers it expects a short answer, and the state says which kind. Items and open texts
+    stand behind plain statements, for the same reason.
     """
+
+    statements: str = ""
+    """Before items and open texts."""
+    answers: str = ""
+    """Before questions."""
+
+    @classmethod
+    def fitting(cls, reader: TextReader) -> "Cues":
+        """Return the cues that leave most of a host's window free, or none."""
+        cues = cls(statements=STATEMENTS, answers=ANSWERS)
+        longest = max(reader.count_tokens(cues.statements), reader.count_tokens(cues.answers))
+        return cues if reader.window is None or longest * 4 <= reader.window else cls()
+
+    def read_queries(self, queries: Sequence[str], layers: Sequence[int], reader: TextReader) -> list[TextStates]:
+        """Return the readings of queries, each in its form and behind its cue."""
+        found: dict[int, TextStates] = {}
+        for whole in (False, True):
+            places = [i for i, query in enumerate(queries) if is_whole(query) == whole]
+            texts = [_as_question(queries[i]) if whole else queries[i].rstrip() for i in places]
+            read = reader.read(texts, layers, ends=True, prefix=self.answers if whole else self.statements) if texts else []
+            found |= zip(places, read, strict=True)
+        return [found[i] for i in range(len(queries))]
+
+    def read_items(self, texts: Sequence[str], layers: Sequence[int], reader: TextReader) -> Sequence[TextStates]:
+        """Return the readings of items behind their cue."""
+        return reader.read(texts, layers, ends=False, prefix=self.statements)
+
+
+def _as_question(query: str) -> str:
     text = query.rstrip()
-    whole = text.endswith(("?", ".", "!", "…"))
-    return (text + "\nAnswer:", True) if whole else (text, False)
+    return f"Question: {text}{'' if text.endswith(('?', '.', '!', '…')) else '?'}\nAnswer:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +130,10 @@ class Projection:
 
     layers: the L blocks that are read. open_mean, whole_mean: `[L, D]` mean last states of open texts and of questions.
     basis: `[L, D, P]` orthonormal columns. prior: `[V]` mean log-probability of each token after a query.
+    cues: what the host reads before every text.
     """
 
+    cues: Cues
     layers: tuple[int, ...]
     open_mean: FloatArray
     whole_mean: FloatArray
@@ -86,7 +143,7 @@ class Projection:
     @property
     def identity(self) -> str:
         """Return a digest: cached readings made with another projection are not comparable."""
-        digest = hashlib.sha256(repr(self.layers).encode())
+        digest = hashlib.sha256(repr((self.cues, self.layers)).encode())
         for array in (self.open_mean, self.basis):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
@@ -98,7 +155,14 @@ class Projection:
 
     @classmethod
     def fit(
-        cls, layers: Sequence[int], last: FloatArray, whole: npt.NDArray[np.bool_], logprobs: FloatArray, *, width: int
+        cls,
+        cues: Cues,
+        layers: Sequence[int],
+        last: FloatArray,
+        whole: npt.NDArray[np.bool_],
+        logprobs: FloatArray,
+        *,
+        width: int,
     ) -> "Projection":
         """Fit on last states `[Q, L, D]` of queries, of which `whole` `[Q]` are questions, and `[V]` mean log-probabilities."""
         open_mean, whole_mean = last[~whole].mean(axis=0), last[whole].mean(axis=0)
@@ -108,6 +172,7 @@ class Projection:
             _, vectors = np.linalg.eigh(centred[:, layer].T @ centred[:, layer])
             basis.append(vectors[:, ::-1][:, :width])
         return cls(
+            cues=cues,
             layers=tuple(layers),
             open_mean=open_mean.astype(np.float32),
             whole_mean=whole_mean.astype(np.float32),
@@ -196,12 +261,11 @@ def _first_tokens(words: Sequence[Word], offsets: Sequence[tuple[int, int]]) -> 
 
 def read_items(texts: Sequence[str], reader: TextReader, projection: Projection) -> list[ItemReading]:
     """Read items in as few forward passes as their number allows."""
-    reads = reader.read(texts, projection.layers, ends=False)
+    reads = projection.cues.read_items(texts, projection.layers, reader)
     return [read_item(t, split_words(t), r, reader, projection) for t, r in zip(texts, reads, strict=True)]
 
 
 def read_queries(queries: Sequence[str], reader: TextReader, projection: Projection) -> list[QueryReading]:
     """Read queries, batched by the queries alone."""
-    forms = [query_form(q) for q in queries]
-    reads = reader.read([text for text, _ in forms], projection.layers, ends=True)
-    return [read_query(r, whole=whole, projection=projection) for r, (_, whole) in zip(reads, forms, strict=True)]
+    reads = projection.cues.read_queries(queries, projection.layers, reader)
+    return [read_query(r, whole=is_whole(q), projection=projection) for r, q in zip(reads, queries, strict=True)]

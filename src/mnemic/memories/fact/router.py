@@ -12,7 +12,7 @@ from .config import FactConfig
 from .features import HostView, Pair, Text
 from .gate import Gate, Verdict
 from .reading import ItemReading, Projection, QueryReading, TextReader, read_items, read_queries
-from .words import answer_end, content_norms, span_text, split_words
+from .words import answer_begin, answer_end, content_norms, span_text, split_words
 
 Encode = Callable[[Sequence[str]], FloatArray]
 
@@ -40,8 +40,11 @@ class Candidate:
         if self.verdict is None:
             return ()
         words, text = self.pair.item.words, self.item.text
-        asked = self.pair.query.norms
-        spans = [(span_text(text, words, s, answer_end(text, words, s, asked)), w) for s, w in self.verdict.starts]
+        asked, whole = self.pair.query.norms, self.pair.whole
+        spans = [
+            (span_text(text, words, answer_begin(words, s, whole=whole, asked=asked), answer_end(text, words, s, asked)), weight)
+            for s, weight in self.verdict.starts
+        ]
         # one alternative that begins inside another one would only split its weight
         best = spans[0][0]
         return tuple((span, weight) for i, (span, weight) in enumerate(spans) if i == 0 or not best.endswith(span))

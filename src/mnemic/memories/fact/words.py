@@ -23,6 +23,14 @@ STOP_WORDS = frozenset(
 _CLAUSE_OPENERS = frozenset("and but who which because while whereas although so where when".split())
 VERBS = frozenset("is was are were be been has have had did does do will would can could".split())
 """Small verbs: an answer holds none of them."""
+ASKING = frozenset("who whom whose what which where when why how".split())
+_UNFINISHED = frozenset(
+    "is was are were a an the of in on at to for from by with as and or that my your his her its our their".split()
+)
+_ARTICLES = frozenset("a an the".split())
+_PHRASE_OPENERS = _ARTICLES | frozenset("my your his her its our their of in on at to for from by with as than".split())
+_DESCRIBING = 3
+"""At most so many describing words before a thing."""
 _CLAUSE_SUBJECTS = VERBS | frozenset("i you he she it we they there his her its their my our your".split())
 _NAME_JOINTS = frozenset("of and the de la le du da di von van der den del".split())
 
@@ -56,6 +64,21 @@ def split_words(text: str) -> list[Word]:
     return words
 
 
+def is_whole(text: str) -> bool:
+    """Return whether a text is a whole sentence, most often a question, and not one that breaks off.
+
+    Without a sign at its end, it is one if it begins with a question word that a verb or a noun follows and doesn't end in a word
+    that wants another one: "what is my dog called" is, "What Ann likes most is" and "who is the author of" are not.
+    """
+    bare = text.rstrip()
+    if bare.endswith(("?", ".", "!", "…")):
+        return True
+    words = [w.norm for w in split_words(bare)]
+    if len(words) < 3 or words[0] not in ASKING or words[-1] in _UNFINISHED:
+        return False
+    return any(w in VERBS for w in words[1:4])
+
+
 def content_norms(text: str) -> list[str]:
     """Return the distinct meaningful words of a text, normalised, in order of appearance."""
     return list(dict.fromkeys(w.norm for w in split_words(text) if w.content))
@@ -72,9 +95,14 @@ class SharedSpan(NamedTuple):
 def shared_span(query: list[Word], fact: list[Word]) -> SharedSpan:
     """Return the shared run with the most content words (ties: the longer). Length 0 when nothing is shared."""
     best, best_rank = SharedSpan(0, 0, 0), (0, 0)
-    for i in range(len(query)):
-        for j in range(len(fact)):
-            n = 0
+    places: dict[str, list[int]] = {}
+    for j, word in enumerate(fact):
+        places.setdefault(word.norm, []).append(j)
+    for i, word in enumerate(query):
+        for j in places.get(word.norm, ()):
+            if i and j and query[i - 1].norm == fact[j - 1].norm:
+                continue  # inside a run that was seen from its beginning, and is no better than that
+            n = 1
             while i + n < len(query) and j + n < len(fact) and query[i + n].norm == fact[j + n].norm:
                 n += 1
             rank = (sum(w.content for w in query[i : i + n]), n)
@@ -100,7 +128,8 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
 
     The answer runs to the end of its clause: to sentence punctuation, or to a comma or a conjunction that opens a clause of its
     own ("..., who is", "and he has"). "Romeo and Juliet" and "Washington, D.C." stay whole. Where the clause comes back to what
-    was asked ("Paris is the capital of France"), a name ends with its last capital, any other answer before the first asked word.
+    was asked ("Paris is the capital of France"), a name ends with its last capital, any other answer, also one that begins with a
+    number ("24 pages long"), before the first asked word.
 
     Args:
         text: the item.
@@ -112,7 +141,7 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
     back = next((i for i in range(start + 1, end) if words[i].norm in asked), end)
     if back == end or not _comes_back(words, start, back, end, asked):
         return end
-    if words[start].proper and words[start].content:
+    if words[start].proper and words[start].content and not words[start].text[0].isdigit():
         last = start
         while last + 1 < back and (words[last + 1].proper or _joins_names(words, last + 1, back)):
             last += 1
@@ -120,6 +149,29 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
     while back > start + 1 and not words[back - 1].content:
         back -= 1
     return back
+
+
+def answer_begin(words: list[Word], start: int, *, whole: bool, asked: Collection[str] = ()) -> int:
+    """Return the index of the word with which the answer that was found at word `start` is spoken.
+
+    A thing is called by its whole phrase: the describing words between an article, a possessive or a preposition and `start`
+    belong to it ("for its *smoked beetroot* pie"). To a question the article belongs too ("the basement"); an open text has its
+    own.
+
+    Args:
+        words: of the item.
+        start: where the answer was found.
+        whole: whether the query is a question.
+        asked: meaningful words of the query, normalised; they are no part of the answer.
+    """
+    begin = start
+    if words[start].content and not words[start].proper:
+        first = start
+        while first and start - first < _DESCRIBING and words[first - 1].content and words[first - 1].norm not in asked:
+            first -= 1
+        if first and words[first - 1].norm in _PHRASE_OPENERS and not any(w.proper for w in words[first:start]):
+            begin = first
+    return begin - 1 if whole and begin and words[begin - 1].norm in _ARTICLES else begin
 
 
 def _comes_back(words: list[Word], start: int, back: int, end: int, asked: Collection[str]) -> bool:

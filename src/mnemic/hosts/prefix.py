@@ -1,0 +1,75 @@
+"""A fixed text before every text that is read: run through the model once, then taken from its cache."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from ..errors import HostNotSupported, rule_got_do
+
+_KEPT = 4
+"""Prefixes whose caches are kept: a fact memory reads with two."""
+
+
+class PrefixCaches:
+    """Caches of the prefixes that were read last. They are made anew when the model's weights have changed or moved."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Keep caches for a model."""
+        self._model = model
+        self._made: dict[tuple[int, ...], tuple[tuple[object, ...], Any]] = {}
+
+    def rows(self, prefix: Sequence[int], count: int, forward: Callable[..., Any]) -> Any:
+        """Return a cache of `count` rows that hold the prefix, to be continued once.
+
+        Args:
+            prefix: its tokens.
+            count: rows.
+            forward: the model's decoder; called with `input_ids`, `attention_mask`, `use_cache`.
+
+        Raises:
+            HostNotSupported: if the model returns no cache.
+        """
+        state = self._state_of_weights()
+        key = tuple(prefix)
+        known = self._made.get(key)
+        if known is None or known[0] != state:
+            tokens = torch.tensor([key], device=next(self._model.parameters()).device)
+            made = forward(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True).past_key_values
+            if made is None:
+                raise HostNotSupported(
+                    rule_got_do("Reading after a prefix needs a model with a cache.", "none returned", "Read without a prefix.")
+                )
+            self._made.pop(key, None)
+            while len(self._made) >= _KEPT:
+                del self._made[next(iter(self._made))]
+            known = self._made[key] = (state, made)
+        return _rows(known[1], count)
+
+    def _state_of_weights(self) -> tuple[object, ...]:
+        """Return what changes whenever a weight is written in place, replaced, moved or converted."""
+        weights = list(self._model.parameters())
+        first = weights[0]
+        return first.device, first.dtype, first.data_ptr(), sum(w._version for w in weights)
+
+
+def _rows(made: Any, count: int) -> Any:
+    """Return a cache of `count` rows like the single row of `made`, which stays as it is."""
+    layers: list[Any] = made.layers
+    if type(made) is DynamicCache and all(type(layer) is DynamicLayer for layer in layers):
+        # such layers grow by concatenation and never write into what they hold: views will do
+        cache: Any = DynamicCache()
+        for layer in layers:
+            keys, values = layer.keys, layer.values
+            view: Any = DynamicLayer()  # type: ignore[no-untyped-call]
+            view.lazy_initialization(keys, values)
+            view.keys, view.values = keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1)
+            cache.layers.append(view)
+        return cache
+    cache = copy.deepcopy(made)
+    if count > 1:
+        cache.batch_repeat_interleave(count)
+    return cache
