@@ -153,6 +153,23 @@ def test_a_correction_supersedes(make: Callable[..., MemoryLM]) -> None:
     assert [i.text for i in lm.items(status="superseded")] == [FACT]
 
 
+def test_what_is_said_about_a_known_text_is_kept(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT, importance=0.3)
+    labelled = lm.learn(FACT, category="ships", source="log")
+    assert (labelled.action, [(i.category, i.source, i.importance) for i in lm.items()]) == ("updated", [("ships", "log", 0.3)])
+    assert lm.learn(FACT, category="ships").action == "skipped"
+    corrected = lm.learn("The captain of the ship Winter Plough is Magnar Coldwell.")
+    # a correction is about the same thing, but comes from somewhere else
+    assert corrected.item is not None
+    assert (corrected.action, corrected.item.category, corrected.item.source) == ("superseded", "ships", None)
+
+
+def test_importance_is_a_number(make: Callable[..., MemoryLM]) -> None:
+    with pytest.raises(ConfigError, match=r"Importance lies between 0 and 1\. Got: 0\.5"):
+        make().learn(FACT, importance="0.5")  # type: ignore[call-overload]
+
+
 def test_two_facts_of_one_subject_stay_apart(make: Callable[..., MemoryLM]) -> None:
     lm = make()
     results = lm.learn([FACT, "The ship Winter Plough was built in Ostervale."])

@@ -15,7 +15,7 @@ from .encoders import Encoder, load_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
-from .generation import Prompt, Streamed, answer_tokens, generate_batch, render_question, stream_batch, word_starts
+from .generation import Prompt, Streamed, answer_tokens, force_batch, generate_batch, render_question, stream_batch, word_starts
 from .host_texts import HostTexts
 from .hosts import attach
 from .learning import PerText, Teacher, make_lessons
@@ -329,7 +329,14 @@ class MemoryLM:
         replies = self._run(made, memory, scope, readers, batch_size, options)
         return replies[0] if isinstance(question, str) else replies
 
-    def score(self, prompts: Sequence[str], targets: Sequence[str], memory: bool = True, scope: str | None = None) -> list[bool]:
+    def score(
+        self,
+        prompts: Sequence[str],
+        targets: Sequence[str],
+        memory: bool = True,
+        scope: str | None = None,
+        batch_size: int = 16,
+    ) -> list[bool]:
         """Return per prompt whether every token of its target is the likeliest one when the target is fed (teacher forcing).
 
         Args:
@@ -337,17 +344,19 @@ class MemoryLM:
             targets: what should follow each, without the space between.
             memory: False for the base model alone.
             scope: whose memories; None for the default.
+            batch_size: rows per batch.
         """
-        hits = []
+        hits: list[bool] = []
         with self._lock:
-            for prompt, target, route in zip(prompts, targets, self._routes_of(prompts, memory, scope), strict=True):
-                made = Prompt(text=prompt, query=prompt, chat=False)
-                start = self._ids(made)
-                goal = answer_tokens(self.tokenizer, made, start, target)
-                ids = torch.tensor([[*start, *goal]], device=self.model.device)
-                with torch.inference_mode(), self._voice(memory), self._fact.speaking([self._route(made, start, route)]):
-                    logits = self.model(input_ids=ids, use_cache=False).logits[0, len(start) - 1 : -1]
-                hits.append(logits.argmax(dim=-1).tolist() == list(goal))
+            for begin in range(0, len(prompts), batch_size):
+                made = [Prompt(text=p, query=p, chat=False) for p in prompts[begin : begin + batch_size]]
+                starts, routes, _, _ = self._plan(made, memory, scope, None)
+                goals = [
+                    answer_tokens(self.tokenizer, one, start, target)
+                    for one, start, target in zip(made, starts, targets[begin : begin + batch_size], strict=True)
+                ]
+                with self._voice(memory), self._fact.speaking(routes):
+                    hits += force_batch(self.model, self.tokenizer, starts, goals)
         return hits
 
     def recall(self, query: str, k: int = 5, scope: str | None = None) -> list[Hit]:

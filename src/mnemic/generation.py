@@ -93,6 +93,18 @@ def generate_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]],
     return [_until_end(row, ends) for row in out[:, ids.shape[1] :].tolist()]
 
 
+def force_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], goals: Sequence[Sequence[int]]) -> list[bool]:
+    """Return for each row whether every goal token is the likeliest one when prompt and goal are fed."""
+    longest = max(map(len, goals))
+    ids, mask = _left_padded([[*p, *g] for p, g in zip(prompts, goals, strict=True)], tokenizer.pad_token_id, model.device)
+    with torch.inference_mode():
+        # padding before a row moves no position: the models that count them by the mask are told, the others are given them
+        positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
+        out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=longest + 1)
+    best = out.logits[:, :-1].argmax(dim=-1)
+    return [best[row, best.shape[1] - len(goal) :].tolist() == list(goal) for row, goal in enumerate(goals)]
+
+
 def stream_batch(
     model: Any, tokenizer: Any, prompt: Sequence[int], options: dict[str, Any], send: Callable[[str], None]
 ) -> list[int]:

@@ -85,7 +85,9 @@ def test_a_prefix_is_run_once_and_again_when_weights_change():
     model = tiny_model("llama")
     reader = HostReader(model, Letters())
     widths = []
-    model.model.register_forward_pre_hook(lambda module, args, kwargs: widths.append(kwargs["input_ids"].shape[1]), with_kwargs=True)
+    model.model.register_forward_pre_hook(
+        lambda module, args, kwargs: widths.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
     first = reader.read(["abc"], [3], prefix="before ")
     again = reader.read(["abc"], [3], prefix="before ")
     assert widths == [8, 3, 3]

@@ -1,9 +1,10 @@
 """Words, spans and answers of a text."""
 
+import numpy as np
 import pytest
 
-from mnemic.memories.fact.features import Pair, Text, said_words
-from mnemic.memories.fact.words import answer_end, content_norms, is_whole, shared_span, span_text, split_words
+from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words
+from mnemic.memories.fact.words import answer_begin, answer_end, content_norms, is_whole, shared_span, span_text, split_words
 
 
 def test_words_keep_numbers_names_and_possessives_together() -> None:
@@ -119,3 +120,34 @@ def test_a_question_is_whole_without_its_sign_and_an_open_text_is_not(text: str,
 def test_long_texts_are_compared_fast() -> None:
     words = split_words("the cat and the dog of the house " * 400)
     assert shared_span(words, words).length == len(words) - 1  # it begins with a stop word
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "query", "answer"),
+    [
+        ("The bakery is known for its smoked beetroot pie.", 7, "What is the bakery known for?", "smoked beetroot pie"),
+        ("My kayak stands in the basement.", 5, "Where is my kayak?", "the basement"),
+        ("My kayak stands in the basement.", 5, "My kayak stands in", "basement"),
+        ("I get a rash from house dust.", 6, "What gives me a rash?", "house dust"),
+        ("Frida always orders plum wine.", 4, "What does Frida drink?", "wine"),
+        ("The team meets in the big Dome Room.", 6, "Where does the team meet?", "Dome Room"),
+        ("Rex is treated by the vet Rowan Falrow.", 6, "Who is the vet of Rex?", "Rowan Falrow"),
+        ("Plum wine is what Frida drinks.", 0, "What does Frida drink?", "Plum wine is what Frida drinks"),
+    ],
+)
+def test_a_thing_is_called_by_its_whole_phrase(text: str, start: int, query: str, answer: str) -> None:
+    words, asked = split_words(text), frozenset(content_norms(query))
+    begin = answer_begin(words, start, whole=query.endswith("?"), asked=asked)
+    assert span_text(text, words, begin, len(words)) == answer
+
+
+def test_what_stands_beside_the_shared_words_tells_namesakes_apart() -> None:
+    def beside(query: str, item: str) -> dict[str, float]:
+        pair = Pair.of(Text(query), Text(item))
+        return dict(zip(pair_names(0), pair_features(pair, len(pair.item.words) - 1, 0), strict=True))
+
+    mine = beside("Who made my easel?", "My father's easel is a product of Grannexa.")
+    assert (mine["fact_novel_before"], mine["query_novel_before"], mine["same_before"]) == (1, 0, 0)
+    fathers = beside("Who made my father's easel?", "My father's easel is a product of Grannexa.")
+    assert (fathers["fact_novel_before"], fathers["query_novel_before"], fathers["same_before"]) == (0, 0, 1)
+    assert np.isnan(beside("Who are you?", "My father's easel is a product of Grannexa.")["same_before"])
