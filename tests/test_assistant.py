@@ -166,8 +166,10 @@ def test_what_is_said_about_a_known_text_is_kept(make: Callable[..., MemoryLM]) 
 
 
 def test_importance_is_a_number(make: Callable[..., MemoryLM]) -> None:
-    with pytest.raises(ConfigError, match=r"Importance lies between 0 and 1\. Got: 0\.5"):
-        make().learn(FACT, importance="0.5")  # type: ignore[call-overload]
+    lm = make()
+    with pytest.raises(ConfigError, match=r"Importance is a number from 0 to 1\. Got: '0\.5'"):
+        lm.learn(FACT, importance="0.5")  # type: ignore[call-overload]
+    assert lm.learn(FACT, importance=np.float32(0.25)).item.importance == 0.25
 
 
 def test_two_facts_of_one_subject_stay_apart(make: Callable[..., MemoryLM]) -> None:
@@ -222,7 +224,7 @@ def test_a_text_longer_than_the_window_is_refused(make: Callable[..., MemoryLM])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda lm: lm.learn(FACT, importance=2), "Importance lies between 0 and 1"),
+        (lambda lm: lm.learn(FACT, importance=2), "Importance is a number from 0 to 1"),
         (lambda lm: lm.generate(PROMPT, readers=["pionter"]), "Known: pointer"),
         (lambda lm: lm.generate(PROMPT, batch_size=0), "batch_size is at least 1"),
         (lambda lm: lm.generate(PROMPT, num_return_sequences=2, do_sample=True), "One reply per prompt"),

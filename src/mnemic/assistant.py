@@ -345,7 +345,13 @@ class MemoryLM:
             memory: False for the base model alone.
             scope: whose memories; None for the default.
             batch_size: rows per batch.
+
+        Raises:
+            ConfigError: if there is no target for each prompt, or batch_size isn't positive.
         """
+        if len(prompts) != len(targets):
+            raise ConfigError(rule_got_do("Every prompt has a target.", f"{len(prompts)} and {len(targets)}", "Make them match."))
+        _check_batch_size(batch_size)
         hits: list[bool] = []
         with self._lock:
             for begin in range(0, len(prompts), batch_size):
@@ -440,12 +446,12 @@ class MemoryLM:
         return self.scope if scope is None else check_scope(scope)
 
     def _check_length(self, text: str) -> None:
-        window = self.texts.window
+        window = self.texts.window if self.router.window is None else self.router.window
         tokens = self.texts.count_tokens(text)
         if window is not None and tokens > window:
             raise InputError(
                 rule_got_do(
-                    f"A text to learn fits the model's window of {window} tokens; nothing is cut off silently.",
+                    f"A text to learn fits {window} tokens of the model's window; nothing is cut off silently.",
                     f"{tokens} tokens: {text[:40]!r}...",
                     "Split it into statements.",
                 )
@@ -507,8 +513,7 @@ class MemoryLM:
         batch_size: int,
         options: dict[str, Any],
     ) -> list[Reply]:
-        if batch_size < 1:
-            raise ConfigError(rule_got_do("batch_size is at least 1.", batch_size, "Give a positive whole number."))
+        _check_batch_size(batch_size)
         for prompt in prompts:
             check_text(prompt.query)
         replies: list[Reply] = []
@@ -557,3 +562,8 @@ class MemoryLM:
                 return self._reply(prompt, row, candidates[0], parts, scope)
 
         return Streamed(run)
+
+
+def _check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ConfigError(rule_got_do("batch_size is at least 1.", batch_size, "Give a positive whole number."))

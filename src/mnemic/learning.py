@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TypeAlias, TypeVar
 
 from .encoders import Encoder
@@ -59,8 +60,8 @@ def make_lessons(
         check_text(text)
         check_label("category", kind)
         check_label("source", origin)
-        if worth is not None and not (isinstance(worth, (int, float)) and 0 <= worth <= 1):
-            raise ConfigError(rule_got_do("Importance lies between 0 and 1.", worth, "Give e.g. 0.5."))
+        if worth is not None and not _is_share(worth):
+            raise ConfigError(rule_got_do("Importance is a number from 0 to 1.", repr(worth), "Give e.g. 0.5."))
         lessons.append(Lesson(text=text, category=kind, importance=worth, source=origin, scope=scope, force=force))
     return lessons
 
@@ -135,6 +136,11 @@ class Teacher:
         """Return whether a lesson says something about a known text that the item doesn't hold."""
         said = ((lesson.category, known.category), (lesson.importance, known.importance), (lesson.source, known.source))
         return any(new is not None and new != old for new, old in said)
+
+
+def _is_share(value: object) -> bool:
+    """Return whether a value is a number from 0 to 1; numpy's numbers are numbers too."""
+    return isinstance(value, Real) and 0 <= float(value) <= 1
 
 
 def _each(name: str, value: PerText[T], count: int) -> list[T | None]:

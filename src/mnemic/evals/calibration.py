@@ -74,7 +74,7 @@ _EQUATION = re.compile(r"(?P<head>The .+) (?P<verb>is|was|are|were) (?P<target>[
 def restate(records: Sequence[EditRecord]) -> list[EditRecord]:
     """Return records whose facts are said in forms that the data have too few of, in turn.
 
-    A question with its answer behind it ("When does the shop open? At nine"), asked about by its other wordings; and an equation
+    A question with its answer behind it ("When does the shop open? At nine"), asked about as any other fact; and an equation
     turned round ("Leeds is the birthplace of Tom Hale."), where it is one. Other records are left out.
     """
     made = []

@@ -15,7 +15,10 @@ _KEPT = 4
 
 
 class PrefixCaches:
-    """Caches of the prefixes that were read last. They are made anew when the model's weights have changed or moved."""
+    """Caches of the prefixes that were read last. They are made anew when a weight was replaced, moved or written in place.
+
+    A write through `weight.data` leaves no trace that could be seen here, nor does a switched adapter: call `forget` then.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         """Keep caches for a model."""
@@ -49,11 +52,14 @@ class PrefixCaches:
             known = self._made[key] = (state, made)
         return _rows(known[1], count)
 
+    def forget(self) -> None:
+        """Drop everything that is kept."""
+        self._made.clear()
+
     def _state_of_weights(self) -> tuple[object, ...]:
-        """Return what changes whenever a weight is written in place, replaced, moved or converted."""
-        weights = list(self._model.parameters())
-        first = weights[0]
-        return first.device, first.dtype, first.data_ptr(), sum(w._version for w in weights)
+        """Return what changes whenever a weight is replaced, moved, converted or written in place."""
+        # tensors made in inference mode count no versions
+        return tuple((w.data_ptr(), w.dtype, 0 if w.is_inference() else w._version) for w in self._model.parameters())
 
 
 def _rows(made: Any, count: int) -> Any:

@@ -15,6 +15,8 @@ from .prefix import PrefixCaches
 
 BATCH_TOKENS = 512
 """Padded tokens per batch: bounds the logits in memory, and is large enough that a block's matrix products are efficient."""
+CACHED_TOKENS = 4096
+"""Tokens in the caches of a batch that is read behind a prefix, which every row holds for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,10 @@ class HostReader:
         """Number of blocks: the layer whose states are after the final norm."""
         return len(self._parts.blocks)
 
+    def forget_prefixes(self) -> None:
+        """Read prefixes anew: after weights were changed in a way that leaves no trace (`weight.data`, a switched adapter)."""
+        self._prefixes.forget()
+
     def read(
         self,
         texts: Sequence[str],
@@ -111,7 +117,7 @@ class HostReader:
         for sequence in sequences:
             self._check_length(sequence, len(prefix))
         results: dict[int, TextStates] = {}
-        for batch in _batches([len(sequence) for sequence in sequences]):
+        for batch in _batches([len(sequence) for sequence in sequences], len(prefix)):
             read = self._read_batch([sequences[index] for index in batch], wanted, losses, last_logprobs, prefix)
             results.update(zip(batch, read, strict=True))
         return [results[index] for index in range(len(sequences))]
@@ -251,12 +257,16 @@ def _losses(logits: Tensor, tokens: Tensor) -> Tensor:
     return before.logsumexp(-1) - said
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Group indices by length, longest first, into batches of at most `BATCH_TOKENS` padded tokens (or one text)."""
+def _batches(lengths: Sequence[int], before: int = 0) -> Iterator[list[int]]:
+    """Group indices by length, longest first, into batches of at most `BATCH_TOKENS` padded tokens (or one text).
+
+    Behind a prefix of `before` tokens, rows hold at most `CACHED_TOKENS` together.
+    """
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     batch: list[int] = []
     for index in order:
-        if batch and lengths[batch[0]] * (len(batch) + 1) > BATCH_TOKENS:
+        width, rows = lengths[batch[0]] if batch else 0, len(batch) + 1
+        if batch and (width * rows > BATCH_TOKENS or (before and (before + width) * rows > CACHED_TOKENS)):
             yield batch
             batch = []
         batch.append(index)

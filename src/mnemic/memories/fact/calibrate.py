@@ -177,13 +177,24 @@ def fit(
 
     # without a meaningful word in common an item isn't even judged
     near = np.array([bool(p.query.norms & p.item.norms) for p in pairs])
+    if about[near].all():
+        raise ConfigError(
+            rule_got_do(
+                "Some `absent` queries share a meaningful word with their fact.",
+                f"{int((~about).sum())} that share none",
+                "Add queries about things that are named alike.",
+            )
+        )
     subject = np.where(near, _out_of_fold(unmasked, about, near, folds, _SIZES["subject"], seed), -np.inf)
     relation = _out_of_fold(features, same, about, folds, _SIZES["relation"], seed)
     other = kinds == "other"
     subject_threshold = _threshold(subject[~about], rates.absent)
+    if not np.isfinite(subject_threshold):
+        # fewer of them share a word than may fire: the least of those that do sets the bound
+        subject_threshold = float(subject[~about & near].min())
     whole = np.array([p.whole for p in pairs])
     open_threshold, whole_threshold = (_threshold(relation[other & form], rates.other) for form in (~whole, whole))
-    accepted = (subject >= subject_threshold) & (relation >= np.where(whole, whole_threshold, open_threshold))
+    accepted = near & (subject >= subject_threshold) & (relation >= np.where(whole, whole_threshold, open_threshold))
     report = Report(
         same=_mean(accepted[same]),
         other=_mean(accepted[other]),

@@ -101,8 +101,11 @@ class Cues:
     def fitting(cls, reader: TextReader) -> "Cues":
         """Return the cues that leave most of a host's window free, or none."""
         cues = cls(statements=STATEMENTS, answers=ANSWERS)
-        longest = max(reader.count_tokens(cues.statements), reader.count_tokens(cues.answers))
-        return cues if reader.window is None or longest * 4 <= reader.window else cls()
+        return cues if reader.window is None or cues.tokens(reader) * 4 <= reader.window else cls()
+
+    def tokens(self, reader: TextReader) -> int:
+        """Return how much of a host's window the longer cue takes, with what makes a query a question."""
+        return max(reader.count_tokens(self.statements), reader.count_tokens(self.answers + _as_question("")))
 
     def read_queries(self, queries: Sequence[str], layers: Sequence[int], reader: TextReader) -> list[TextStates]:
         """Return the readings of queries, each in its form and behind its cue."""

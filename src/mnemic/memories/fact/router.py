@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ...store.base import Store
 from ...types import FloatArray, Hit, Item
@@ -14,6 +15,7 @@ from .gate import Gate, Verdict
 from .reading import ItemReading, Projection, QueryReading, TextReader, read_items, read_queries
 from .words import answer_begin, answer_end, content_norms, span_text, split_words
 
+Reading = TypeVar("Reading")
 Encode = Callable[[Sequence[str]], FloatArray]
 
 _DAY_SECONDS = 86_400.0
@@ -42,7 +44,10 @@ class Candidate:
         words, text = self.pair.item.words, self.item.text
         asked, whole = self.pair.query.norms, self.pair.whole
         spans = [
-            (span_text(text, words, answer_begin(words, s, whole=whole, asked=asked), answer_end(text, words, s, asked)), weight)
+            (
+                span_text(text, words, answer_begin(text, words, s, whole=whole, asked=asked), answer_end(text, words, s, asked)),
+                weight,
+            )
             for s, weight in self.verdict.starts
         ]
         # one alternative that begins inside another one would only split its weight
@@ -106,8 +111,10 @@ class Router:
         return Pair.of(query, item, view)
 
     def judge_pairs(self, pairs: Sequence[Pair]) -> list[Verdict | None]:
-        """Return the gate's verdict on each pair; None where the two share no meaningful word."""
-        near = [i for i, p in enumerate(pairs) if p.query.norms & p.item.norms]
+        """Return the gate's verdict on each pair; None where the two share no meaningful word or couldn't be read."""
+        # a text too long to be read is not judged: the gate has never seen a pair without the host's view of it
+        unread = self._reader is not None
+        near = [i for i, p in enumerate(pairs) if p.query.norms & p.item.norms and not (unread and p.host is None)]
         chosen = [pairs[i] for i in near]
         starts = self.gate.find_starts(chosen, alternatives=self.config.alternatives)
         subjects = self.gate.subjects(chosen, starts)
@@ -123,16 +130,37 @@ class Router:
         return verdicts
 
     def read_queries(self, queries: Sequence[str]) -> Sequence[QueryReading | None]:
-        """Read queries through the host, if the gate looks at it."""
-        if self._reader is None or self.gate.projection is None:
-            return [None] * len(queries)
-        return read_queries(queries, self._reader, self.gate.projection)
+        """Read queries through the host, if the gate looks at it; None for those that are too long."""
+        return self._read(queries, read_queries)
 
     def read_texts(self, texts: Sequence[str]) -> Sequence[ItemReading | None]:
-        """Read texts to be stored through the host, if the gate looks at it."""
+        """Read texts to be stored through the host, if the gate looks at it; None for those that are too long."""
+        return self._read(texts, read_items)
+
+    def _read(
+        self, texts: Sequence[str], read: Callable[[Sequence[str], TextReader, Projection], Sequence[Reading]]
+    ) -> Sequence[Reading | None]:
         if self._reader is None or self.gate.projection is None:
             return [None] * len(texts)
-        return read_items(texts, self._reader, self.gate.projection)
+        fitting = [i for i, text in enumerate(texts) if self.fits(text)]
+        known = dict(zip(fitting, read([texts[i] for i in fitting], self._reader, self.gate.projection), strict=True))
+        return [known.get(i) for i in range(len(texts))]
+
+    @property
+    def window(self) -> int | None:
+        """Longest text in tokens that the gate can have read, behind its cue; None if there is no limit."""
+        reader, projection = self._reader, self.gate.projection
+        if reader is None or projection is None or reader.window is None:
+            return None
+        return reader.window - projection.cues.tokens(reader)
+
+    def fits(self, text: str) -> bool:
+        """Return whether a text is short enough to be read."""
+        window = self.window
+        # no tokenizer makes more tokens than there are bytes, and few texts are long: most needn't be counted
+        if window is None or self._reader is None or 4 * len(text) < window:
+            return True
+        return self._reader.count_tokens(text) <= window
 
     def keep_readings(self, readings: dict[str, ItemReading | None], *, revision: int | None = None) -> None:
         """Cache the readings of stored items, read at a revision of the store; None for what was written just now."""

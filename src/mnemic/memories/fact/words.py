@@ -24,11 +24,12 @@ _CLAUSE_OPENERS = frozenset("and but who which because while whereas although so
 VERBS = frozenset("is was are were be been has have had did does do will would can could".split())
 """Small verbs: an answer holds none of them."""
 ASKING = frozenset("who whom whose what which where when why how".split())
+_TELLING = frozenset("when where why".split())
 _UNFINISHED = frozenset(
     "is was are were a an the of in on at to for from by with as and or that my your his her its our their".split()
 )
 _ARTICLES = frozenset("a an the".split())
-_PHRASE_OPENERS = _ARTICLES | frozenset("my your his her its our their of in on at to for from by with as than".split())
+_PHRASE_OPENERS = _ARTICLES | frozenset("my your his her its our their of in on at for from by with as than".split())
 _DESCRIBING = 3
 """At most so many describing words before a thing."""
 _CLAUSE_SUBJECTS = VERBS | frozenset("i you he she it we they there his her its their my our your".split())
@@ -67,16 +68,21 @@ def split_words(text: str) -> list[Word]:
 def is_whole(text: str) -> bool:
     """Return whether a text is a whole sentence, most often a question, and not one that breaks off.
 
-    Without a sign at its end, it is one if it begins with a question word that a verb or a noun follows and doesn't end in a word
-    that wants another one: "what is my dog called" is, "What Ann likes most is" and "who is the author of" are not.
+    Without a sign at its end, it is one if it begins with a question word, a small verb follows within three words ("what is",
+    "what's", "how many rooms does"), no comma comes, and the last word doesn't want another one: "what is my dog called" is,
+    "What Ann likes most is", "who is the author of" and "who wrote it" are not.
     """
     bare = text.rstrip()
     if bare.endswith(("?", ".", "!", "…")):
         return True
-    words = [w.norm for w in split_words(bare)]
-    if len(words) < 3 or words[0] not in ASKING or words[-1] in _UNFINISHED:
+    words = split_words(bare)
+    if len(words) < 3 or words[0].norm not in ASKING or words[-1].norm in _UNFINISHED or "," in bare:
         return False
-    return any(w in VERBS for w in words[1:4])
+    contracted = bool(_POSSESSIVE.search(words[0].text))
+    # "When he was six" tells, "when was he six" asks: after these a verb comes at once
+    near = words[1:2] if words[0].norm in _TELLING else words[1:4]
+    subject_first = words[1].norm in _CLAUSE_SUBJECTS - VERBS
+    return contracted or (not subject_first and any(w.norm in VERBS for w in near))
 
 
 def content_norms(text: str) -> list[str]:
@@ -151,7 +157,7 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
     return back
 
 
-def answer_begin(words: list[Word], start: int, *, whole: bool, asked: Collection[str] = ()) -> int:
+def answer_begin(text: str, words: list[Word], start: int, *, whole: bool, asked: Collection[str] = ()) -> int:
     """Return the index of the word with which the answer that was found at word `start` is spoken.
 
     A thing is called by its whole phrase: the describing words between an article, a possessive or a preposition and `start`
@@ -159,19 +165,30 @@ def answer_begin(words: list[Word], start: int, *, whole: bool, asked: Collectio
     own.
 
     Args:
-        words: of the item.
+        text: the item.
+        words: its words.
         start: where the answer was found.
         whole: whether the query is a question.
         asked: meaningful words of the query, normalised; they are no part of the answer.
     """
-    begin = start
+    first = begin = start
     if words[start].content and not words[start].proper:
-        first = start
-        while first and start - first < _DESCRIBING and words[first - 1].content and words[first - 1].norm not in asked:
+        while (
+            _follows(text, words, first)
+            and start - first < _DESCRIBING
+            and words[first - 1].content
+            and not words[first - 1].proper
+            and words[first - 1].norm not in asked
+        ):
             first -= 1
-        if first and words[first - 1].norm in _PHRASE_OPENERS and not any(w.proper for w in words[first:start]):
+        if _follows(text, words, first) and words[first - 1].norm in _PHRASE_OPENERS:
             begin = first
-    return begin - 1 if whole and begin and words[begin - 1].norm in _ARTICLES else begin
+    return begin - 1 if whole and _follows(text, words, begin) and words[begin - 1].norm in _ARTICLES else begin
+
+
+def _follows(text: str, words: list[Word], i: int) -> bool:
+    """Return whether nothing but a space stands between a word and the one before it."""
+    return i > 0 and text[words[i - 1].start + len(words[i - 1].text) : words[i].start].isspace()
 
 
 def _comes_back(words: list[Word], start: int, back: int, end: int, asked: Collection[str]) -> bool:

@@ -86,7 +86,8 @@ class Writer:
         stored = router.read_stored([item for item, _ in near])
         olds = [Text(item.text) for item, _ in near]
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
-        beginnings = [router.gate.find_starts([router.pair(old, new, None, None)], alternatives=1)[0][0][0] for old in olds]
+        starts = router.gate.find_starts([router.pair(old, new, None, None) for old in olds], alternatives=1)
+        beginnings = [found[0][0] for found in starts]
         stems = [Text(new.text[: new.words[start].start].rstrip()) for start in beginnings]
         usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
         if not usable:
