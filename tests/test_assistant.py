@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from mnemic.assistant import MemoryLM
 from mnemic.errors import CheckpointMismatch, ConfigError, EncoderMismatch, InputError, NotFound, StoreError
 from mnemic.evals.calibration import examples_of
 from mnemic.evals.generator import generate
-from mnemic.gates import shipped
+from mnemic.gates import SHIPPED, shipped
+from mnemic.memories.fact import Gate
+from mnemic.memories.fact.features import pair_names, start_names
+from mnemic.memories.fact.reading import ANSWERS, STATEMENTS
 from mnemic.store import open_store
 from mnemic.types import FloatArray
 
@@ -69,9 +73,10 @@ def make(tokenizer: Any) -> Iterator[Callable[..., MemoryLM]]:
     """Make a MemoryLM over a store; closed after the test."""
     made: list[MemoryLM] = []
 
-    def build(store: str | Path = ":memory:", **options: Any) -> MemoryLM:
+    def build(store: str | Path = ":memory:", window: int = 512, **options: Any) -> MemoryLM:
         torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(**SIZES, vocab_size=len(tokenizer), eos_token_id=None, bos_token_id=None)).eval()
+        sizes = {**SIZES, "max_position_embeddings": window}
+        model = LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=len(tokenizer), eos_token_id=None, bos_token_id=None)).eval()
         lm = MemoryLM(model, tokenizer, open_store(store), **{"encoder": HashEncoder(), **options})
         made.append(lm)
         return lm
@@ -381,6 +386,73 @@ def test_a_calibrated_gate_reads_the_host_and_can_be_kept(make: Callable[..., Me
     (short,) = again.router.read_texts(["Bob sleeps."])
     again.router.keep_readings({item.id: short})
     assert again.recall(PROMPT)[0].parts["resonance_0"] == pytest.approx(after.parts["resonance_0"], abs=2**-9)
+
+
+def test_where_the_window_has_room_texts_are_read_behind_cues(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
+    lm = make(window=4096)
+    lm.calibrate(examples_of(generate(30, seed=3, split="dev")))
+    assert lm.gate.projection is not None
+    cues = lm.gate.projection.cues
+    assert (cues.statements, cues.answers) == (STATEMENTS, ANSWERS)
+    lm.gate.save(tmp_path / "gate.safetensors")
+    kept = Gate.load(tmp_path / "gate.safetensors").projection
+    assert kept is not None
+    assert kept.cues == cues
+    # what the gate sees is what the model makes of cue and text in one piece
+    layer = lm.gate.projection.layers[-1]
+    (item,) = cues.read_items([FACT], (layer,), lm.texts)
+    (whole,) = lm.texts.read([STATEMENTS + FACT], (layer,), ends=False)
+    count = len(item.token_ids)
+    assert whole.token_ids[-count:] == item.token_ids
+    np.testing.assert_allclose(item.states[layer], whole.states[layer][-count:], atol=1e-4)
+    np.testing.assert_allclose(item.losses[1:], whole.losses[1 - count :], atol=1e-4)
+    assert [(a + len(STATEMENTS), b + len(STATEMENTS)) for a, b in item.offsets] == list(whole.offsets)[-count:]
+    question, unfinished = cues.read_queries([QUESTION, PROMPT], (layer,), lm.texts)
+    asked = f"{ANSWERS}Question: {QUESTION}\nAnswer:"
+    for read, text in ((question, asked), (unfinished, STATEMENTS + PROMPT)):
+        (one,) = lm.texts.read([text], (layer,), ends=True)
+        np.testing.assert_allclose(read.states[layer], one.states[layer], atol=1e-4)
+        np.testing.assert_allclose(read.last_logprobs, one.last_logprobs, atol=1e-4)
+
+
+def test_a_text_that_leaves_no_room_for_the_cue_is_refused_before_anything_is_written(make: Callable[..., MemoryLM]) -> None:
+    lm = make(window=2048)
+    long = "word " * 400
+    lm.learn(long)
+    lm.calibrate(examples_of(generate(30, seed=3, split="dev")))
+    assert lm.router.window is not None
+    assert lm.router.window < lm.texts.count_tokens(long) < 2048
+    with pytest.raises(InputError, match=r"window of \d+ tokens \(2048 less what is read before it\)"):
+        lm.learn([FACT, long + "more"])
+    assert [i.text for i in lm.items()] == [long]
+    # one that was stored before is listed and never judged; it spoils no other question
+    assert [(h.item.text, h.accepted) for h in lm.recall("word")] == [(long, False)]
+    assert lm.generate(long, max_new_tokens=2).memories == ()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_gate_fits_the_features_of_the_code(name: str) -> None:
+    gate = Gate.load(shipped(name))
+    assert gate.start.num_features == len(start_names(gate.num_layers))
+    assert gate.subject.num_features == gate.relation.num_features == len(pair_names(gate.num_layers))
+
+
+def test_scoring_in_batches_is_scoring_one_by_one(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    prompts, targets = [PROMPT, "My dog likes", PROMPT], [ANSWER, "x", "somebody else"]
+    alone = [lm.score([p], [t])[0] for p, t in zip(prompts, targets, strict=True)]
+    assert lm.score(prompts, targets) == lm.score(prompts, targets, batch_size=2) == alone
+    with pytest.raises(ConfigError, match=r"Every prompt has a target\. Got: 1 and 2"):
+        lm.score([PROMPT], ["a", "b"])
+    with pytest.raises(ConfigError, match="batch_size is at least 1"):
+        lm.score([PROMPT], ["a"], batch_size=0)
+
+
+def test_a_gate_needs_negatives_that_are_near(make: Callable[..., MemoryLM]) -> None:
+    far = [replace(e, absent=(UNRELATED,)) for e in examples_of(generate(30, seed=3, split="dev"))]
+    with pytest.raises(ConfigError, match="share a meaningful word with their fact"):
+        make().calibrate(far, use_host=False)
 
 
 def test_a_gate_of_another_host_is_refused(make: Callable[..., MemoryLM], tmp_path: Path) -> None:

@@ -446,12 +446,14 @@ class MemoryLM:
         return self.scope if scope is None else check_scope(scope)
 
     def _check_length(self, text: str) -> None:
-        window = self.texts.window if self.router.window is None else self.router.window
+        window, beside = self.texts.window, ""
+        if window is not None and self.router.window is not None and self.router.window < window:
+            window, beside = self.router.window, f" ({window} less what is read before it)"
         tokens = self.texts.count_tokens(text)
         if window is not None and tokens > window:
             raise InputError(
                 rule_got_do(
-                    f"A text to learn fits {window} tokens of the model's window; nothing is cut off silently.",
+                    f"A text to learn fits the model's window of {window} tokens{beside}; nothing is cut off silently.",
                     f"{tokens} tokens: {text[:40]!r}...",
                     "Split it into statements.",
                 )

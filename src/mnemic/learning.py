@@ -126,6 +126,7 @@ class Teacher:
                 importance=surprise if lesson.importance is None else lesson.importance,
                 source=lesson.source,
                 supersedes=known.id if known is not None else None,
+                also_supersedes=tuple(other.id for other in decision.others),
             )
             (item,) = self._store.insert([new])
         self._router.keep_readings({item.id: reading})

@@ -50,6 +50,8 @@ class NewItem:
     source: str | None = None
     supersedes: str | None = None
     """Id of the active item of the same scope that this one replaces."""
+    also_supersedes: tuple[str, ...] = ()
+    """Ids of further ones that it replaces: other wordings of what the first one said."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,10 +34,10 @@ class ReferenceStore:
         self.encoder_id = encoder_id
 
     def insert(self, items: Sequence[NewItem]) -> list[Item]:
-        replaced = [new.supersedes for new in items if new.supersedes]
+        replaced = [old for new in items for old in _replaced_by(new)]
         for new in items:
-            if new.supersedes:
-                self._require_active(new.supersedes, new.scope)
+            for old in _replaced_by(new):
+                self._require_active(old, new.scope)
         if len(set(replaced)) < len(replaced):
             raise StoreError("superseded twice")
         return [self._add(new) for new in items]
@@ -176,9 +176,9 @@ class ReferenceStore:
         self._items[item.id] = item
         self._keys[item.id] = new.key
         self._log("add", item.id, new.reason, new.text)
-        if new.supersedes:
-            self._items[new.supersedes] = replace(self._items[new.supersedes], status="superseded", superseded_by=item.id)
-            self._log("supersede", new.supersedes, new.reason, None)
+        for old in _replaced_by(new):
+            self._items[old] = replace(self._items[old], status="superseded", superseded_by=item.id)
+            self._log("supersede", old, new.reason, None)
         return item
 
     def _log(self, kind: str, item_id: str, reason: str, text: str | None) -> None:
@@ -195,3 +195,7 @@ class ReferenceStore:
     def _require_scope(self, scope: str) -> None:
         if self._items and scope not in self.scopes():
             raise NotFound(scope)
+
+
+def _replaced_by(new: NewItem) -> set[str]:
+    return {old for old in (new.supersedes, *new.also_supersedes) if old}

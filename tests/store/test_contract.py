@@ -59,6 +59,21 @@ def test_a_superseded_item_points_to_its_successor_and_is_no_longer_found(store:
     assert store.count("home") == 1
 
 
+def test_one_item_may_replace_several(store: Store) -> None:
+    olds = store.insert(
+        [new_item("I live in Rome.", seed=0), new_item("Rome is my home.", seed=2), new_item("My cat is Tom.", seed=3)]
+    )
+    first, second = olds[0].id, olds[1].id
+    (new,) = store.insert([new_item("I live in Oslo.", seed=1, supersedes=first, also_supersedes=(second, first))])
+    assert [store.get(i, "home").superseded_by for i in (first, second)] == [new.id, new.id]
+    assert (new.supersedes, store.count("home")) == (first, 2)
+    assert [e.kind for e in store.history(second, "home")] == ["add", "supersede"]
+    revision = store.revision
+    with pytest.raises(StoreError, match="superseded"):
+        store.insert([new_item("I live in Bern.", seed=4, supersedes=new.id, also_supersedes=(second,))])
+    assert (store.revision, store.get(new.id, "home").status) == (revision, "active")
+
+
 def test_a_batch_that_breaks_a_rule_leaves_nothing(store: Store) -> None:
     (old,) = store.insert([new_item("I live in Rome.")])
     before = (store.revision, store.items("home", status=None), store.scopes())

@@ -12,7 +12,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,24 @@ class Dataset:
     sha256: str
     """Digest of the file's bytes: part of what a result says it measured."""
     records: tuple[EditRecord, ...]
+
+
+def after(records: Sequence[EditRecord], start: int, count: int, name: str) -> Sequence[EditRecord]:
+    """Return the records from number `start` on, of which at least `count` are wanted.
+
+    Raises:
+        InputError: if the file called `name` has fewer.
+    """
+    left = records[start:]
+    if len(left) < count:
+        raise InputError(
+            rule_got_do(
+                f"The data must hold start + n records ({start + count}).",
+                f"{len(left)} from {start} on in {name}",
+                "Lower n or start.",
+            )
+        )
+    return left
 
 
 def load(path: Path) -> Dataset:

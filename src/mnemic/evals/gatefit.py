@@ -6,7 +6,7 @@ from random import Random
 from typing import Literal
 
 from ..encoders import load_encoder
-from ..errors import ConfigError, InputError, rule_got_do
+from ..errors import ConfigError, rule_got_do
 from ..host_texts import HostTexts
 from ..memories.fact.calibrate import Example, Report, fit
 from ..models import load_model
@@ -70,15 +70,8 @@ def collect(config: GateConfig) -> list[Example]:
     made: list[Example] = []
     if config.data is not None and config.n > 0:
         # other-relation questions are worded by the whole file's templates, whichever records are then used
-        records = ask_other_relations(datasets.load(config.data).records[config.start :])
-        if len(records) < config.n:
-            raise InputError(
-                rule_got_do(
-                    f"The data must hold start + n records ({config.start + config.n}).",
-                    f"{len(records)} from {config.start} on in {config.data.name}",
-                    "Lower n or start.",
-                )
-            )
+        spare = datasets.after(datasets.load(config.data).records, config.start, config.n, config.data.name)
+        records = ask_other_relations(spare)
         Random(config.seed).shuffle(records)
         made += examples_of(records[: config.n])
     if config.generated > 0:

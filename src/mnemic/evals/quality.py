@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, InputError, rule_got_do
+from ..errors import ConfigError, rule_got_do
 from . import datasets, generator, scoring
 from .environment import Environment, describe
 from .progress import Progress
@@ -151,13 +151,5 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
 def _records(config: QualityConfig) -> Sequence[EditRecord]:
     if config.data is None:
         return generator.generate(config.start + config.n, config.seed, config.split)[config.start :]
-    records = datasets.load(config.data).records[config.start : config.start + config.n]
-    if len(records) < config.n:
-        raise InputError(
-            rule_got_do(
-                f"The data must hold start + n records ({config.start + config.n}).",
-                f"{len(records)} from {config.start} on in {config.data.name}",
-                "Lower n or start.",
-            )
-        )
-    return records
+    records = datasets.load(config.data).records
+    return datasets.after(records, config.start, config.n, config.data.name)[: config.n]

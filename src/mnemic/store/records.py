@@ -135,25 +135,23 @@ def checked_key(new: NewItem, dim: int) -> FloatArray:
 
 
 def add(db: sqlite3.Connection, new: NewItem, key: FloatArray) -> Item:
-    """Write a new item and supersede the one that it replaces, if any."""
+    """Write a new item and supersede those that it replaces, if any."""
     now = time.time()
     db.execute("INSERT INTO scopes (name) VALUES (?) ON CONFLICT DO NOTHING", (new.scope,))
     scope = db.execute("SELECT id FROM scopes WHERE name = ?", (new.scope,)).fetchone()[0]
-    older = None
-    if new.supersedes is not None:
-        older = find(db, new.supersedes, new.scope)
+    replaced = [find(db, item_id, new.scope) for item_id in replaced_by(new)]
+    for older in replaced:
         require_active(older.item, "superseded")
     item_id = new_id()
     seq = _inserted(
         db.execute(
             "INSERT INTO items (id, scope, status, created, supersedes) VALUES (?, ?, 'active', ?, ?)",
-            (item_id, scope, now, older.seq if older else None),
+            (item_id, scope, now, replaced[0].seq if replaced else None),
         )
     )
     say(db, log(db, now, "add", seq, new.reason), seq, new, key)
-    if older is None:
-        db.execute("UPDATE scopes SET active = active + 1 WHERE id = ?", (scope,))
-    else:
+    db.execute("UPDATE scopes SET active = active + ? WHERE id = ?", (1 - len(replaced), scope))
+    for older in replaced:
         log(db, now, "supersede", older.seq, new.reason)
         db.execute("UPDATE items SET status = 'superseded', superseded_by = ? WHERE seq = ?", (seq, older.seq))
     return Item(
@@ -171,6 +169,11 @@ def add(db: sqlite3.Connection, new: NewItem, key: FloatArray) -> Item:
         supersedes=new.supersedes,
         superseded_by=None,
     )
+
+
+def replaced_by(new: NewItem) -> list[str]:
+    """Return the ids of all items that a new one replaces, each once, the first one first."""
+    return list(dict.fromkeys([*([] if new.supersedes is None else [new.supersedes]), *new.also_supersedes]))
 
 
 def log(db: sqlite3.Connection, at: float, kind: str, seq: int, reason: str) -> int:

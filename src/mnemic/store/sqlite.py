@@ -117,7 +117,7 @@ class SqliteStore:
             return []
         with self._writing() as db:
             added = [records.add(db, item, key) for item, key in checked]
-        self._states.drop([item.supersedes for item in added if item.supersedes])
+        self._states.drop([item_id for item in items for item_id in records.replaced_by(item)])
         return added
 
     def update(

@@ -19,11 +19,26 @@ _NEAREST = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What to do with a text. item: the stored item it concerns, if any."""
+    """What to do with a text. item: the stored item it concerns, if any; others: further wordings of what that item says."""
 
     action: Action
     reason: str
     item: Item | None = None
+    others: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rival:
+    """A stored item that the gate is sure says something about what the new text is about. old, new: where each says it."""
+
+    item: Item
+    text: Text
+    old: int
+    new: int
+
+    @property
+    def answer(self) -> set[str]:
+        return _answer(self.text, self.old)
 
 
 class Writer:
@@ -57,8 +72,23 @@ class Writer:
             if self._nearly_same(old, new, cosine):
                 return Decision(action="updated", reason="the same fact in nearly the same words", item=item)
             if _corrects(old.words, new.words):
-                return Decision(action="superseded", reason="the same statement with another ending", item=item)
-        return self._judge_meaning(new, near, reading)
+                reason = "the same statement with another ending"
+                return self._superseding(item, _ending(old.words, new.words), reason, self._rivals(new, near, reading))
+        rivals = self._rivals(new, near, reading)
+        for rival in rivals:
+            if rival.answer & _answer(new, rival.new):
+                # another wording is worth keeping: it can be found by questions that the first one misses
+                return Decision(action="added", reason="known, kept as another wording")
+            equate = _equates(rival.text.words, rival.old) and _equates(new.words, rival.new)
+            if equate and _numeric(rival.text.words[rival.old :]) == _numeric(new.words[rival.new :]):
+                return self._superseding(rival.item, rival.answer, "says something else about the same thing", rivals)
+        return Decision(action="added", reason="new: no stored item says this")
+
+    @staticmethod
+    def _superseding(item: Item, said: set[str], reason: str, rivals: Sequence[_Rival]) -> Decision:
+        """Return the decision to replace an item, and with it the other wordings of what it said."""
+        others = tuple(r.item for r in rivals if r.item.id != item.id and r.answer & said)
+        return Decision(action="superseded", reason=reason, item=item, others=others)
 
     def _near(self, new: Text, key: FloatArray, scope: str) -> list[tuple[Item, float]]:
         """Return the items that a text may repeat or contradict, the most similar first: all share a meaningful word with it."""
@@ -77,12 +107,11 @@ class Writer:
         # names and numbers carry the fact: a difference there is another fact, however alike the sentences
         return cosine > config.duplicate_cosine and overlap >= config.duplicate_overlap and old.norms == new.norms
 
-    def _judge_meaning(self, new: Text, near: Sequence[tuple[Item, float]], reading: ItemReading | None) -> Decision:
-        """Ask the gate whether an item already answers the text's own beginning, and with the same words."""
-        added = Decision(action="added", reason="new: no stored item says this")
+    def _rivals(self, new: Text, near: Sequence[tuple[Item, float]], reading: ItemReading | None) -> list[_Rival]:
+        """Return the items that, for the gate at its strict threshold, already answer the text's own beginning."""
         router = self._router
         if (reading is None and router.gate.projection is not None) or not near:
-            return added
+            return []
         stored = router.read_stored([item for item, _ in near])
         olds = [Text(item.text) for item, _ in near]
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
@@ -91,24 +120,18 @@ class Writer:
         stems = [Text(new.text[: new.words[start].start].rstrip()) for start in beginnings]
         usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
         if not usable:
-            return added
+            return []
         distinct = list(dict.fromkeys(stems[i].text for i in usable))
         readings = dict(zip(distinct, router.read_queries(distinct), strict=True))
         pairs = [
             replace(router.pair(stems[i], olds[i], readings[stems[i].text], stored.get(near[i][0].id)), cosine=near[i][1])
             for i in usable
         ]
-        for i, verdict in zip(usable, router.judge_pairs(pairs), strict=True):
-            if verdict is None or not verdict.strict:
-                continue
-            if _answer(olds[i], verdict.starts[0][0]) & _answer(new, beginnings[i]):
-                # another wording is worth keeping: it can be found by questions that the first one misses
-                return replace(added, reason="known, kept as another wording")
-            old_words, new_words, old_start = olds[i].words, new.words, verdict.starts[0][0]
-            equate = _equates(old_words, old_start) and _equates(new_words, beginnings[i])
-            if equate and _numeric(old_words[old_start:]) == _numeric(new_words[beginnings[i] :]):
-                return Decision(action="superseded", reason="says something else about the same thing", item=near[i][0])
-        return added
+        return [
+            _Rival(item=near[i][0], text=olds[i], old=verdict.starts[0][0], new=beginnings[i])
+            for i, verdict in zip(usable, router.judge_pairs(pairs), strict=True)
+            if verdict is not None and verdict.strict
+        ]
 
 
 def _wording(words: Sequence[Word]) -> tuple[str, ...]:
@@ -118,6 +141,12 @@ def _wording(words: Sequence[Word]) -> tuple[str, ...]:
 def _answer(text: Text, start: int) -> set[str]:
     """Return the meaningful words of the answer that begins at a word."""
     return {w.norm for w in text.words[start : answer_end(text.text, text.words, start)] if w.content}
+
+
+def _ending(old: Sequence[Word], new: Sequence[Word]) -> set[str]:
+    """Return the meaningful words of the old text from where the two part."""
+    shared = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a.norm != b.norm), min(len(old), len(new)))
+    return {w.norm for w in old[shared:] if w.content}
 
 
 def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
