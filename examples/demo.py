@@ -178,8 +178,8 @@ UNRELATED = (
 LENGTH = 16
 """Tokens of each answer."""
 
-IN_SAME_WORDS_AT_LEAST = 11
-IN_OTHER_WORDS_AT_LEAST = 9
+IN_SAME_WORDS_AT_LEAST = 12
+IN_OTHER_WORDS_AT_LEAST = 10
 """Of the twelve private facts; the bench's tables say what to expect over thousands."""
 
 
