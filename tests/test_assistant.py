@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from mnemic.assistant import MemoryLM
 from mnemic.errors import CheckpointMismatch, ConfigError, EncoderMismatch, InputError, NotFound, StoreError
 from mnemic.evals.calibration import examples_of
+from mnemic.evals.gatefit import ABSENT_RATE, settle
 from mnemic.evals.generator import generate
 from mnemic.gates import SHIPPED, shipped
 from mnemic.memories.fact import Gate
@@ -156,6 +157,36 @@ def test_a_correction_supersedes(make: Callable[..., MemoryLM]) -> None:
     assert new.item.supersedes == old.id
     assert "Magnar Coldwell" in lm.ask(QUESTION, max_new_tokens=24).text
     assert [i.text for i in lm.items(status="superseded")] == [FACT]
+
+
+def test_a_correction_replaces_the_other_wordings_too(make: Callable[..., MemoryLM], monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = make()
+    wording = lm.learn("Xanthe Ravrick is the captain of the ship Winter Plough.", force=True).item
+    lm.learn("The ship Winter Plough was built in Ostervale.", force=True)
+    lm.learn(FACT, force=True)
+    judge = lm.router.judge_pairs
+
+    def sure(pairs: Sequence[Any]) -> list[Any]:
+        # which pairs the gate is sure of is not the point here: let it be sure of all
+        return [None if v is None else replace(v, strict=True) for v in judge(pairs)]
+
+    monkeypatch.setattr(lm.router, "judge_pairs", sure)
+    new = lm.learn("The captain of the ship Winter Plough is Magnar Coldwell.").item
+    assert new is not None
+    assert wording is not None
+    assert {i.text: i.superseded_by for i in lm.items(status="superseded")} == {FACT: new.id, wording.text: new.id}
+    # what says something else stays
+    assert len(lm.items()) == 2
+
+
+def test_the_threshold_is_settled_among_many(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm._use(replace(lm.gate, subject_threshold=-50.0, open_threshold=-50.0, whole_threshold=-50.0))
+    gate, settled = settle(lm, generate(40, seed=3, split="dev", probes=1), progress=lambda text: None)
+    assert settled.before > 0.3
+    assert settled.after <= ABSENT_RATE
+    assert gate.subject_threshold > -50.0
+    assert gate.about["settled"] == asdict(settled)
 
 
 def test_what_is_said_about_a_known_text_is_kept(make: Callable[..., MemoryLM]) -> None:

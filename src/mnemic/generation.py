@@ -98,7 +98,7 @@ def force_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], go
     longest = max(map(len, goals))
     ids, mask = _left_padded([[*p, *g] for p, g in zip(prompts, goals, strict=True)], tokenizer.pad_token_id, model.device)
     with torch.inference_mode():
-        # padding before a row moves no position: the models that count them by the mask are told, the others are given them
+        # some models count positions by the column, padding included: they are told where each row's text begins
         positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
         out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=longest + 1)
     best = out.logits[:, :-1].argmax(dim=-1)

@@ -100,6 +100,18 @@ def test_a_prefix_is_run_once_and_again_when_weights_change():
     assert not torch.allclose(changed.states[3], first[0].states[3], atol=1e-2)
 
 
+def test_prefixes_are_forgotten_on_demand():
+    """A write through `.data` can't be seen; whoever makes one says so."""
+    model = tiny_model("llama")
+    reader = HostReader(model, Letters())
+    reader.read(["abc"], [3], prefix="before ")
+    model.model.layers[0].mlp.down_proj.weight.data.mul_(2)
+    reader.forget_prefixes()
+    (behind,) = reader.read(["abc"], [3], prefix="before ")
+    (whole,) = reader.read(["before abc"], [3])
+    assert torch.allclose(behind.states[3], whole.states[3][-3:], atol=1e-5)
+
+
 def test_a_prefix_counts_in_the_window():
     reader = HostReader(tiny_model("gpt2"), Letters())
     reader.read(["x" * 120], [1], prefix="prefix:")
