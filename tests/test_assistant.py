@@ -20,8 +20,8 @@ from mnemic.evals.gatefit import ABSENT_RATE, settle
 from mnemic.evals.generator import generate
 from mnemic.gates import SHIPPED, shipped
 from mnemic.memories.fact import Gate
+from mnemic.memories.fact.cues import ANSWERS, STATEMENTS, item_form, query_form
 from mnemic.memories.fact.features import pair_names, start_names
-from mnemic.memories.fact.reading import ANSWERS, STATEMENTS
 from mnemic.store import open_store
 from mnemic.types import FloatArray
 
@@ -157,6 +157,24 @@ def test_a_correction_supersedes(make: Callable[..., MemoryLM]) -> None:
     assert new.item.supersedes == old.id
     assert "Magnar Coldwell" in lm.ask(QUESTION, max_new_tokens=24).text
     assert [i.text for i in lm.items(status="superseded")] == [FACT]
+
+
+@pytest.mark.parametrize("text", ["Who feeds the heron? {}", "Q: Who feeds the heron?\nA: {}"])
+def test_a_question_kept_with_its_answer_is_answered_by_it(make: Callable[..., MemoryLM], text: str) -> None:
+    lm = make()
+    # a gate that refuses everything: nothing but the wording speaks for the item
+    lm._use(replace(lm.gate, subject_threshold=50.0, open_threshold=50.0, whole_threshold=50.0))
+    lm.learn(text.format("Magnar Coldwell"))
+    for question in ("Who feeds the heron?", "who feeds the heron"):
+        (hit,) = lm.recall(question)
+        assert hit.accepted
+        assert lm.generate(question, max_new_tokens=30).text.strip().startswith("Magnar Coldwell")
+    assert not lm.recall("Who feeds the blue heron?")[0].accepted
+    # a question that is kept has one answer
+    again = lm.learn("Who feeds the heron? Ann Lee")
+    assert again.action == "superseded"
+    assert [i.text for i in lm.items()] == ["Who feeds the heron? Ann Lee"]
+    assert lm.learn("Who feeds the otter? Ann Lee").action == "added"
 
 
 def test_a_correction_replaces_the_other_wordings_too(make: Callable[..., MemoryLM], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,19 +449,38 @@ def test_where_the_window_has_room_texts_are_read_behind_cues(make: Callable[...
     assert kept.cues == cues
     # what the gate sees is what the model makes of cue and text in one piece
     layer = lm.gate.projection.layers[-1]
-    (item,) = cues.read_items([FACT], (layer,), lm.texts)
+    (item,) = cues.read([item_form(FACT)], (layer,), lm.texts, ends=False)
     (whole,) = lm.texts.read([STATEMENTS + FACT], (layer,), ends=False)
     count = len(item.token_ids)
     assert whole.token_ids[-count:] == item.token_ids
     np.testing.assert_allclose(item.states[layer], whole.states[layer][-count:], atol=1e-4)
     np.testing.assert_allclose(item.losses[1:], whole.losses[1 - count :], atol=1e-4)
     assert [(a + len(STATEMENTS), b + len(STATEMENTS)) for a, b in item.offsets] == list(whole.offsets)[-count:]
-    question, unfinished = cues.read_queries([QUESTION, PROMPT], (layer,), lm.texts)
+    question, unfinished = cues.read([query_form(QUESTION), query_form(PROMPT)], (layer,), lm.texts, ends=True)
     asked = f"{ANSWERS}Question: {QUESTION}\nAnswer:"
     for read, text in ((question, asked), (unfinished, STATEMENTS + PROMPT)):
         (one,) = lm.texts.read([text], (layer,), ends=True)
         np.testing.assert_allclose(read.states[layer], one.states[layer], atol=1e-4)
         np.testing.assert_allclose(read.last_logprobs, one.last_logprobs, atol=1e-4)
+
+
+def test_an_answered_question_is_read_as_questions_are(make: Callable[..., MemoryLM]) -> None:
+    lm = make(window=4096)
+    lm.calibrate(examples_of(generate(30, seed=3, split="dev")))
+    projection = lm.gate.projection
+    assert projection is not None
+    (plain,), (labelled,) = lm.router.read_texts([f"{QUESTION} {ANSWER}"]), lm.router.read_texts([f"Q: {QUESTION}\nA: {ANSWER}"])
+    (asked,) = lm.router.read_queries([QUESTION])
+    assert plain is not None
+    assert labelled is not None
+    assert asked is not None
+    # before the answer the model has read what it reads of the bare question: the state is the same but for float16
+    first = -len(ANSWER.split())
+    np.testing.assert_allclose(plain.states[first], asked.state, atol=2e-3 * float(np.abs(asked.state).max()))
+    # labels aren't read: their words have no state
+    assert not labelled.states[0].any()
+    assert np.isnan(labelled.loss[0])
+    np.testing.assert_allclose(labelled.states[first:], plain.states[first:], rtol=1e-3)
 
 
 def test_a_text_that_leaves_no_room_for_the_cue_is_refused_before_anything_is_written(make: Callable[..., MemoryLM]) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from .hosts.fingerprint import fingerprint
 from .hosts.reader import HostReader
 from .hosts.reader import TextStates as RawStates
-from .memories.fact.reading import TextStates
+from .memories.fact.texts import TextStates
 
 
 class HostTexts:

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words
-from mnemic.memories.fact.words import answer_begin, answer_end, content_norms, is_whole, shared_span, span_text, split_words
+from mnemic.memories.fact.gate import best_starts
+from mnemic.memories.fact.words import (
+    answer_begin,
+    answer_end,
+    answered_question,
+    content_norms,
+    is_whole,
+    shared_span,
+    span_text,
+    split_words,
+)
 
 
 def test_words_keep_numbers_names_and_possessives_together() -> None:
@@ -160,3 +170,38 @@ def test_what_stands_beside_the_shared_words_tells_namesakes_apart() -> None:
     fathers = beside("Who made my father's easel?", "My father's easel is a product of Grannexa.")
     assert (fathers["fact_novel_before"], fathers["query_novel_before"], fathers["same_before"]) == (0, 0, 1)
     assert np.isnan(beside("Who are you?", "My father's easel is a product of Grannexa.")["same_before"])
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        ("When does the shop open? At nine.", "When does the shop open?", "At nine."),
+        ("Q: Who has the key? A: Ann", "Who has the key?", "Ann"),
+        ("Question: Who has the key?\nAnswer: Ann Lee", "Who has the key?", "Ann Lee"),
+        ("  Is the café open? Yes", "Is the café open?", "Yes"),
+    ],
+)
+def test_a_question_and_its_answer_are_told_apart(text: str, question: str, answer: str) -> None:
+    parts = answered_question(text)
+    assert parts is not None
+    assert text[parts.begin : parts.end] == question
+    assert text[parts.answer :] == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["My dog is called Biscuit.", "Who has the key?", "Who has it? Who?", "Why? Because.", "Who has the key? ...", "?? Ann"],
+)
+def test_other_texts_are_no_answered_questions(text: str) -> None:
+    assert answered_question(text) is None
+
+
+def test_the_question_an_item_holds_is_answered_by_the_first_word_of_its_answer() -> None:
+    item, odds = Text("Who has the key of the shed? It is Ann"), np.array([9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 0.0, 0.0, 1.0])
+    same = Pair.of(Text("who has the key of the shed"), item)
+    assert same.repeated
+    assert best_starts(same, odds, 2) == ((7, 1.0),)
+    # asked otherwise, the likeliest word of the answer; what the question says is never one
+    other = Pair.of(Text("Where is the key of the shed?"), item)
+    assert not other.repeated
+    assert [start for start, _ in best_starts(other, odds, 2)] == [9, 7]

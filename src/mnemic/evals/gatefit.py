@@ -33,11 +33,11 @@ class GateConfig:
     """A file of edits that know their relations; without one, generated facts alone."""
     start: int = 1000
     """First record of the file that may be used: those before it are kept for reporting."""
-    n: int = 900
+    n: int = 1200
     """How many records of the file."""
-    generated: int = 900
+    generated: int = 1200
     """How many generated facts (wordings of the dev split)."""
-    restated: int = 300
+    restated: int = 600
     """How many more generated facts are made and restated, as questions with their answers or as equations turned round."""
     settle: int = 500
     """How many more records of the file, and as many generated facts, are taught to set the subject's threshold among many."""

@@ -5,8 +5,9 @@ The plain model is a second, detached copy, so that the two can be measured in t
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -131,30 +132,28 @@ def run(config: SpeedConfig, *, progress: bool = False, loads: Loads = load_defa
     records = generator.generate(config.items + config.writes, config.seed)
     facts, late = records[: config.items], records[config.items :]
     watch = _Stopwatch()
-    plain = loads(model=config.model, store=":memory:", encoder=config.encoder, device=config.device)
-    try:
+    # on disk, as a user's is: a write counts when it is durable
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory())
+        plain = loads(model=config.model, store=":memory:", encoder=config.encoder, device=config.device)
+        stack.callback(plain.close)
         plain.handle.detach()
-        lm = loads(model=config.model, store=":memory:", encoder=config.encoder, device=config.device)
-        try:
-            total = 2 * config.pairs + config.items + config.writes
-            with Progress("empty memory", total, shown=progress) as bar:
-                prompts = [record.prompt for record in facts]
-                empty = _race(config, plain, lm, prompts, "empty memory", lambda reply: True, bar, _Stopwatch())
-                bar.say("teaching")
-                for i in range(0, len(facts), _TEACH_AT_ONCE):
-                    lm.learn([record.fact for record in facts[i : i + _TEACH_AT_ONCE]])
-                    bar.advance(len(facts[i : i + _TEACH_AT_ONCE]))
-                title = f"{config.items} facts, a hit"
-                full = _race(config, plain, lm, prompts, title, lambda reply: bool(reply.memories), bar, watch)
-                bar.say("learning one by one")
-                forwards = [_learn_one(lm, record.fact, watch, bar) for record in late]
-                for record in facts[: config.pairs]:
-                    with watch.time("recall, 5 of all facts"):
-                        lm.recall(record.prompt, k=5)
-        finally:
-            lm.close()
-    finally:
-        plain.close()
+        lm = loads(model=config.model, store=folder, encoder=config.encoder, device=config.device)
+        stack.callback(lm.close)
+        bar = stack.enter_context(Progress("empty memory", 2 * config.pairs + config.items + config.writes, shown=progress))
+        prompts = [record.prompt for record in facts]
+        empty = _race(config, plain, lm, prompts, "empty memory", lambda reply: True, bar, _Stopwatch())
+        bar.say("teaching")
+        for i in range(0, len(facts), _TEACH_AT_ONCE):
+            lm.learn([record.fact for record in facts[i : i + _TEACH_AT_ONCE]])
+            bar.advance(len(facts[i : i + _TEACH_AT_ONCE]))
+        title = f"{config.items} facts, a hit"
+        full = _race(config, plain, lm, prompts, title, lambda reply: bool(reply.memories), bar, watch)
+        bar.say("learning one by one")
+        forwards = [_learn_one(lm, record.fact, watch, bar) for record in late]
+        for record in facts[: config.pairs]:
+            with watch.time("recall, 5 of all facts"):
+                lm.recall(record.prompt, k=5)
     return SpeedSummary(
         command=command_line("speed", config, SpeedConfig()),
         environment=describe(config.device),

@@ -58,8 +58,17 @@ class PrefixCaches:
 
     def _state_of_weights(self) -> tuple[object, ...]:
         """Return what changes whenever a weight is replaced, moved, converted or written in place."""
-        # tensors made in inference mode count no versions
-        return tuple((w.data_ptr(), w.dtype, 0 if w.is_inference() else w._version) for w in self._model.parameters())
+        state: list[object] = []
+        # walked by hand: `parameters()` names every one on its way, which takes longer than reading a short text needs
+        left = [self._model]
+        while left:
+            module = left.pop()
+            left += [child for child in module._modules.values() if child is not None]
+            # tensors made in inference mode count no versions
+            for weight in module._parameters.values():
+                if weight is not None:
+                    state.append((weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version))
+        return tuple(state)
 
 
 def _rows(made: Any, count: int) -> Any:

@@ -14,9 +14,11 @@ import numpy.typing as npt
 from ...errors import ConfigError, rule_got_do
 from ...ops.trees import TreeEnsemble
 from ...types import FloatArray
+from .cues import Cues, query_form
 from .features import Features, HostView, Pair, Text, pair_features, pair_names, start_features
-from .gate import Gate
-from .reading import Cues, Projection, TextReader, read_items, read_queries
+from .gate import Gate, best_starts
+from .reading import Projection, read_items, read_queries
+from .texts import TextReader
 from .words import is_whole, split_words
 
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -60,8 +62,10 @@ class Example:
 class Rates:
     """What calibration aims at: shares of false injections on out-of-fold queries."""
 
-    other: float = 0.1
-    """On other relations of the same subject."""
+    other_open: float = 0.06
+    """On open texts about other relations of the same subject: nobody asked, so a memory that is unsure had better be silent."""
+    other_whole: float = 0.12
+    """On questions about other relations of the same subject."""
     absent: float = 0.02
     """On everything that isn't about the subject."""
     strict: float = 0.002
@@ -102,7 +106,7 @@ def fit_projection(examples: Sequence[Example], reader: TextReader, *, sample: i
     last: list[FloatArray] = []
     total: npt.NDArray[np.float64] = np.zeros(1)
     for begin in range(0, len(queries), 256):
-        for read in cues.read_queries(queries[begin : begin + 256], layers, reader):
+        for read in cues.read([query_form(q) for q in queries[begin : begin + 256]], layers, reader, ends=True):
             last.append(np.stack([read.states[layer][-1] for layer in layers]))
             total = total + read.last_logprobs
     prior = np.asarray(total / len(queries), dtype=np.float32)
@@ -157,26 +161,27 @@ def fit(
 
     same, about = kinds == "same", kinds != "absent"
     folds = _folds(relations, seed)
-    asked = [rows[i] for i in np.flatnonzero(same)]
-    word_rows = [start_features(r.pair, layers) for r in asked]
-    is_start = np.concatenate([np.arange(len(w)) == r.start for w, r in zip(word_rows, asked, strict=True)])
+    word_rows = [start_features(r.pair, layers) for r in rows]
     lengths = [len(w) for w in word_rows]
     words = np.concatenate(word_rows)
-    start_trees = _fit_trees(words, is_start, _SIZES["start"], seed)
-    word_folds = np.repeat(folds[same], lengths)
-    unseen = _best_words(_out_of_fold(words, is_start, np.ones(len(words), bool), word_folds, _SIZES["start"], seed), lengths)
-
-    every_row = [start_features(r.pair, layers) for r in rows]
-    starts = _best_words(start_trees.log_odds(np.concatenate(every_row)), [len(w) for w in every_row])
-    pairs = _with_cosines([r.pair for r in rows], starts, encode, progress)
+    is_start = np.concatenate([np.arange(n) == r.start for n, r in zip(lengths, rows, strict=True)])
+    asking = np.repeat(same, lengths)
+    odds = _out_of_fold(words, is_start, asking, np.repeat(folds, lengths), _SIZES["start"], seed)
+    # everything is judged with the start that the gate would find in a relation it hasn't seen
+    starts = _starts(rows, odds, lengths)
+    true = np.array([r.start for r in rows])
+    cosines = _Cosines([r.pair for r in rows], encode, progress)
+    features = _features(cosines.masked(starts, about), starts, layers)
     # a pair to accept is fitted with its true start, so that a wrong one doesn't teach the gate to accept anything
-    used = np.where(same, [r.start for r in rows], starts)
-    features = np.stack([pair_features(p, int(s), layers) for p, s in zip(pairs, used, strict=True)])
-    unmasked = features.copy()
-    unmasked[:, pair_names(layers).index("cosine_masked")] = np.nan
+    fitted = features.copy()
+    wrong = same & (starts != true)
+    fitted[wrong] = _features(cosines.masked(true, wrong), true, layers)[wrong]
+    blind = pair_names(layers).index("cosine_masked")
+    unmasked, unmasked_fitted = features.copy(), fitted.copy()
+    unmasked[:, blind] = unmasked_fitted[:, blind] = np.nan
 
     # without a meaningful word in common an item isn't even judged
-    near = np.array([bool(p.query.norms & p.item.norms) for p in pairs])
+    near = np.array([bool(r.pair.query.norms & r.pair.item.norms) for r in rows])
     if about[near].all():
         raise ConfigError(
             rule_got_do(
@@ -185,28 +190,29 @@ def fit(
                 "Add queries about things that are named alike.",
             )
         )
-    subject = np.where(near, _out_of_fold(unmasked, about, near, folds, _SIZES["subject"], seed), -np.inf)
-    relation = _out_of_fold(features, same, about, folds, _SIZES["relation"], seed)
+    subject = np.where(near, _out_of_fold(unmasked_fitted, about, near, folds, _SIZES["subject"], seed, judged=unmasked), -np.inf)
+    relation = _out_of_fold(fitted, same, about, folds, _SIZES["relation"], seed, judged=features)
     other = kinds == "other"
     subject_threshold = _threshold(subject[~about], rates.absent)
     if not np.isfinite(subject_threshold):
         # fewer of them share a word than may fire: the least of those that do sets the bound
         subject_threshold = float(subject[~about & near].min())
-    whole = np.array([p.whole for p in pairs])
-    open_threshold, whole_threshold = (_threshold(relation[other & form], rates.other) for form in (~whole, whole))
+    whole = np.array([r.pair.whole for r in rows])
+    open_threshold = _threshold(relation[other & ~whole], rates.other_open)
+    whole_threshold = _threshold(relation[other & whole], rates.other_whole)
     accepted = near & (subject >= subject_threshold) & (relation >= np.where(whole, whole_threshold, open_threshold))
     report = Report(
         same=_mean(accepted[same]),
         other=_mean(accepted[other]),
         absent=_mean(accepted[~about]),
-        starts=_mean(unseen == np.array([r.start for r in asked])),
+        starts=_mean((starts == true)[same]),
         examples=len(examples),
         relations=len(set(relations.tolist())),
     )
     gate = Gate(
-        start=start_trees,
-        subject=_fit_trees(unmasked[near], about[near], _SIZES["subject"], seed),
-        relation=_fit_trees(features[about], same[about], _SIZES["relation"], seed),
+        start=_fit_trees(words[asking], is_start[asking], _SIZES["start"], seed),
+        subject=_fit_trees(unmasked_fitted[near], about[near], _SIZES["subject"], seed),
+        relation=_fit_trees(fitted[about], same[about], _SIZES["relation"], seed),
         subject_threshold=subject_threshold,
         open_threshold=open_threshold,
         whole_threshold=whole_threshold,
@@ -258,24 +264,39 @@ def _answer_word(example: Example) -> int:
     return inside[0]
 
 
-def _with_cosines(pairs: Sequence[Pair], starts: npt.NDArray[np.int64], encode: Encode | None, progress: Progress) -> list[Pair]:
-    """Return the pairs with the encoder's cosines filled in."""
-    if encode is None:
-        return list(pairs)
-    masked = [p.masked(int(s)) for p, s in zip(pairs, starts, strict=True)]
-    texts = list(dict.fromkeys(t for p, m in zip(pairs, masked, strict=True) for t in (p.query.text, p.item.text, *m)))
-    vectors: dict[str, FloatArray] = {}
-    for begin in range(0, len(texts), 512):
-        vectors |= zip(texts[begin : begin + 512], encode(texts[begin : begin + 512]), strict=False)
-        progress("encode", min(begin + 512, len(texts)), len(texts))
-    return [
-        replace(
-            p,
-            cosine=float(vectors[p.query.text] @ vectors[p.item.text]),
-            cosine_masked=float(vectors[m[0]] @ vectors[m[1]]),
-        )
-        for p, m in zip(pairs, masked, strict=True)
-    ]
+class _Cosines:
+    """Pairs with the encoder's cosines filled in; every text is encoded once."""
+
+    def __init__(self, pairs: Sequence[Pair], encode: Encode | None, progress: Progress) -> None:
+        self._encode = encode
+        self._progress = progress
+        self._vectors: dict[str, FloatArray] = {}
+        texts = [(p.query.text, p.item.text) for p in pairs]
+        cosines = self._cosines(texts)
+        self._pairs = [replace(p, cosine=c) for p, c in zip(pairs, cosines, strict=True)]
+
+    def masked(self, starts: npt.NDArray[np.int64], use: npt.NDArray[np.bool_]) -> list[Pair]:
+        """Return the pairs, those of `use` with the cosine of what is left when subject and answer are masked."""
+        pairs = list(self._pairs)
+        chosen = np.flatnonzero(use).tolist()
+        cosines = self._cosines([pairs[i].masked(int(starts[i])) for i in chosen])
+        for i, cosine in zip(chosen, cosines, strict=True):
+            pairs[i] = replace(pairs[i], cosine_masked=cosine)
+        return pairs
+
+    def _cosines(self, texts: Sequence[tuple[str, str]]) -> list[float]:
+        if self._encode is None:
+            return [float("nan")] * len(texts)
+        missing = [t for t in dict.fromkeys(t for pair in texts for t in pair) if t not in self._vectors]
+        for begin in range(0, len(missing), 512):
+            batch = missing[begin : begin + 512]
+            self._vectors |= zip(batch, self._encode(batch), strict=True)
+            self._progress("encode", begin + len(batch), len(missing))
+        return [float(self._vectors[a] @ self._vectors[b]) for a, b in texts]
+
+
+def _features(pairs: Sequence[Pair], starts: npt.NDArray[np.int64], layers: int) -> Features:
+    return np.stack([pair_features(p, int(s), layers) for p, s in zip(pairs, starts, strict=True)])
 
 
 def _folds(groups: npt.NDArray[np.str_], seed: int, count: int = 6) -> npt.NDArray[np.int64]:
@@ -293,18 +314,22 @@ def _out_of_fold(
     folds: npt.NDArray[np.int64],
     size: _Size,
     seed: int,
+    *,
+    judged: Features | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Return log-odds of every row by trees fitted on the `use` rows of the other folds."""
+    """Return log-odds of every row, as it is in `judged`, by trees fitted on the `use` rows of the other folds."""
+    judged = features if judged is None else judged
     odds = np.zeros(len(features))
     for fold in np.unique(folds):
         rest = use & (folds != fold)
-        odds[folds == fold] = _fit_trees(features[rest], labels[rest], size, seed).log_odds(features[folds == fold])
+        odds[folds == fold] = _fit_trees(features[rest], labels[rest], size, seed).log_odds(judged[folds == fold])
     return odds
 
 
-def _best_words(odds: npt.NDArray[np.float64], lengths: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Return the index of the best word of each text; `odds` holds the words of all texts in order."""
-    return np.array([int(np.argmax(part)) for part in np.split(odds, np.cumsum(lengths)[:-1])], dtype=np.int64)
+def _starts(rows: Sequence[_Row], odds: npt.NDArray[np.float64], lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return the answer start that a gate would find in each row; `odds` holds the words of all items in order."""
+    parts = np.split(odds, np.cumsum(lengths)[:-1])
+    return np.array([best_starts(r.pair, part, 1)[0][0] for r, part in zip(rows, parts, strict=True)], dtype=np.int64)
 
 
 def _threshold(scores: npt.NDArray[np.float64], rate: float) -> float:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ...types import FloatArray
 from .reading import ItemReading, QueryReading
-from .words import VERBS, SharedSpan, Word, answer_end, is_whole, replace_words, shared_span, split_words
+from .words import VERBS, SharedSpan, Word, answer_end, answered_question, is_whole, replace_words, shared_span, split_words
 
 Features = npt.NDArray[np.float64]
 
@@ -77,6 +77,18 @@ class Text:
         return split_words(self.text)
 
     @cached_property
+    def question(self) -> list[Word] | None:
+        """The words of the question, if the text is one with its answer."""
+        parts = answered_question(self.text)
+        return None if parts is None else [w for w in self.words if parts.begin <= w.start < parts.end]
+
+    @cached_property
+    def answer_from(self) -> int:
+        """The first word that can begin an answer: behind the question, where there is one."""
+        parts = answered_question(self.text)
+        return 0 if parts is None else next(i for i, w in enumerate(self.words) if w.start >= parts.answer)
+
+    @cached_property
     def norms(self) -> frozenset[str]:
         """The distinct meaningful words."""
         return frozenset(w.norm for w in self.words if w.content)
@@ -138,6 +150,12 @@ class Pair:
     def whole(self) -> bool:
         """Whether the query is a whole sentence, not an open text."""
         return is_whole(self.query.text)
+
+    @cached_property
+    def repeated(self) -> bool:
+        """Whether the item is this very question with its answer."""
+        item = self.item
+        return item.question is not None and [w.norm for w in item.question] == [w.norm for w in self.query.words]
 
     def masked(self, start: int) -> tuple[str, str]:
         """Return query and item with their common subject replaced, and the item's answer too: what is left is the relation."""

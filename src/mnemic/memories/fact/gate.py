@@ -7,7 +7,8 @@ Three small models over the features of a pair, fitted by calibration:
 - *relation*: does it ask for what the item says of that thing (against other questions about the same thing).
 
 An item is accepted when the subject's and the relation's log-odds both reach their thresholds; these are set on held-out folds to
-a stated rate of false injections. Below, the model is the base model bit for bit.
+a stated rate of false injections. Below, the model is the base model bit for bit. An item that is a question with its answer is
+accepted for that same question, whatever the trees say.
 """
 
 import json
@@ -23,11 +24,14 @@ from safetensors.numpy import save_file
 
 from ...errors import CheckpointMismatch, ConfigError, rule_got_do
 from ...ops.trees import TreeEnsemble
-from .features import Pair, pair_features, pair_names, said_words, start_features
-from .reading import Cues, Projection
+from .cues import Cues
+from .features import Features, Pair, pair_features, pair_names, said_words, start_features
+from .reading import Projection
 
 FORMAT_VERSION = 2
 TREES = ("start", "subject", "relation")
+_CERTAIN = 10.0
+"""Margin, in log-odds, of an item that holds the very question it is asked."""
 
 
 Starts = tuple[tuple[int, float], ...]
@@ -79,44 +83,48 @@ class Gate:
         """Number of host layers the features hold."""
         return len(self.projection.layers) if self.projection else 0
 
-    def subjects(self, pairs: Sequence[Pair], starts: Sequence[Starts]) -> npt.NDArray[np.float64]:
-        """Return the subject's log-odds over its threshold for each pair; below 0 the item is about something else."""
+    def features(self, pairs: Sequence[Pair], starts: Sequence[Starts]) -> Features:
+        """Return `[P, F]`: what subject and relation are judged by, each pair with its likeliest answer start."""
         rows = [pair_features(p, s[0][0], self.num_layers) for p, s in zip(pairs, starts, strict=True)]
-        return self.subject.log_odds(np.stack(rows)) - self.subject_threshold if rows else np.zeros(0)
+        return np.stack(rows) if rows else np.zeros((0, self.subject.num_features))
 
-    def judge(self, pair: Pair, starts: Starts, subject: float) -> Verdict:
-        """Judge a pair whose subject's margin and answer starts are known and whose masked texts were encoded."""
-        features = pair_features(pair, starts[0][0], self.num_layers)
-        threshold = self.whole_threshold if pair.whole else self.open_threshold
-        relation = float(self.relation.log_odds(features[None])[0]) - threshold
-        margin = min(subject, relation)
+    def subjects(self, pairs: Sequence[Pair], features: Features) -> npt.NDArray[np.float64]:
+        """Return the subject's log-odds over its threshold for each pair; below 0 the item is about something else."""
+        margins = self.subject.log_odds(features) - self.subject_threshold
+        return np.where([p.repeated for p in pairs], _CERTAIN, margins)
+
+    def judge(
+        self, pairs: Sequence[Pair], features: Features, starts: Sequence[Starts], subjects: npt.NDArray[np.float64]
+    ) -> list[Verdict]:
+        """Judge pairs whose subjects' margins and answer starts are known, and whose masked texts were encoded."""
+        odds = self.relation.log_odds(features)
+        thresholds = np.where([p.whole for p in pairs], self.whole_threshold, self.open_threshold)
+        relations = np.where([p.repeated for p in pairs], _CERTAIN, odds - thresholds)
+        margins = np.minimum(subjects, relations)
+        scores = 1 / (1 + np.exp(-np.clip(margins, -50, 50)))
+        strict = (subjects >= 0) & (odds >= self.strict_threshold)
         names = pair_names(self.num_layers)
-        return Verdict(
-            accepted=margin >= 0,
-            score=float(1 / (1 + np.exp(-np.clip(margin, -50, 50)))),
-            subject=subject,
-            relation=relation,
-            strict=subject >= 0 and relation + threshold >= self.strict_threshold,
-            starts=starts,
-            parts={name: float(v) for name, v in zip(names, features, strict=True) if not np.isnan(v)},
-        )
+        return [
+            Verdict(
+                accepted=bool(margins[i] >= 0),
+                score=float(scores[i]),
+                subject=float(subjects[i]),
+                relation=float(relations[i]),
+                strict=bool(strict[i]),
+                starts=starts[i],
+                parts={name: float(v) for name, v in zip(names, features[i], strict=True) if not np.isnan(v)},
+            )
+            for i in range(len(pairs))
+        ]
 
     def find_starts(self, pairs: Sequence[Pair], *, alternatives: int) -> list[Starts]:
-        """Return the likeliest answer starts of each pair: no word that the query says itself, where the item has others."""
+        """Return the likeliest answer starts of each pair."""
         if not pairs:
             return []
         rows = [start_features(p, self.num_layers) for p in pairs]
         odds = self.start.log_odds(np.concatenate(rows))
         cuts = np.cumsum([len(r) for r in rows])[:-1]
-        found: list[Starts] = []
-        for pair, scores in zip(pairs, np.split(odds, cuts), strict=True):
-            said = said_words(pair)
-            if (np.array([w.content for w in pair.item.words]) & ~said).any():
-                scores = np.where(said, -np.inf, scores)
-            best = [int(i) for i in np.argsort(-scores, kind="stable")[:alternatives] if np.isfinite(scores[i])]
-            weights = np.exp(scores[best] - scores[best[0]])
-            found.append(tuple(zip(best, (float(w) for w in weights / weights.sum()), strict=True)))
-        return found
+        return [best_starts(p, scores, alternatives) for p, scores in zip(pairs, np.split(odds, cuts), strict=True)]
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, whole or not at all: arrays, and everything else as JSON in its header.
@@ -193,3 +201,20 @@ class Gate:
             host=meta["host"],
             about=meta["about"],
         )
+
+
+def best_starts(pair: Pair, odds: npt.NDArray[np.float64], alternatives: int) -> Starts:
+    """Return the likeliest answer starts of a pair, given each word's log-odds `[W]` to be one.
+
+    An item that is a question with its answer is answered by the latter's first word if it is asked that question, else by one of
+    its words. Any other is answered by no word that the query says itself, where the item has others.
+    """
+    if pair.repeated:
+        return ((pair.item.answer_from, 1.0),)
+    impossible = np.arange(len(odds)) < pair.item.answer_from
+    said = said_words(pair) | impossible
+    content = np.array([w.content for w in pair.item.words])
+    odds = np.where(said if (content & ~said).any() else impossible, -np.inf, odds)
+    best = [int(i) for i in np.argsort(-odds, kind="stable")[:alternatives] if np.isfinite(odds[i])]
+    weights = np.exp(odds[best] - odds[best[0]])
+    return tuple(zip(best, (float(w) for w in weights / weights.sum()), strict=True))

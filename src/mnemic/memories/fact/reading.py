@@ -9,122 +9,18 @@ of query states, which keeps their cosines.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from ...types import FloatArray
-from .words import Word, is_whole, split_words
-
-STATEMENTS = (
-    "Tom Hale was born in Leeds.\nThe old van is grey.\nThe author of The Lost Kite is Mary Dunn.\nThe inn has 24 rooms.\n"
-)
-ANSWERS = (
-    "Question: Where was Tom Hale born?\nAnswer: Leeds\n\n"
-    "Question: What is the colour of the old van?\nAnswer: grey\n\n"
-    "Question: Who wrote The Lost Kite?\nAnswer: Mary Dunn\n\n"
-    "Question: How many rooms does the inn have?\nAnswer: 24\n\n"
-    "Question: When is the meeting?\nAnswer: 3 May\n\n"
-    "Question: What does Ida Moss do for a living?\nAnswer: baker\n\n"
-    "Question: Which company makes the K7?\nAnswer: Orbit Ltd\n\n"
-    "Question: What is my cat called?\nAnswer: Misty\n\n"
-)
-"""Answers of as many kinds as there are examples: a name, a colour, a number, a day, a word."""
+from .cues import Cues, Form, item_form, query_form
+from .texts import TextReader, TextStates
+from .words import Word, split_words
 
 HalfArray = npt.NDArray[np.float16]
 IntArray = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class TextStates:
-    """One text as the host read it.
-
-    token_ids: n ids. offsets: n character spans. states: layer -> `[n, D]`. losses: `[n]` nats of each token given those before
-    it, NaN for the first. last_logprobs: `[V]` log-probabilities of the token after the text. Read for its end alone, a text has
-    the states of its last token only, no offsets and no losses; read whole, it has no `last_logprobs`.
-    """
-
-    token_ids: Sequence[int]
-    offsets: Sequence[tuple[int, int]]
-    states: dict[int, FloatArray]
-    losses: FloatArray
-    last_logprobs: FloatArray
-
-
-class TextReader(Protocol):
-    """The host, as far as the fact memory needs it."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the host: readings of another host are not comparable."""
-        ...
-
-    @property
-    def num_layers(self) -> int:
-        """Number of blocks."""
-        ...
-
-    @property
-    def window(self) -> int | None:
-        """Longest text in tokens, None if the host states none."""
-        ...
-
-    def count_tokens(self, text: str) -> int:
-        """Return how many tokens the host reads for a text."""
-        ...
-
-    def read(self, texts: Sequence[str], layers: Sequence[int], *, ends: bool, prefix: str = "") -> Sequence[TextStates]:
-        """Return what the host makes of texts behind a prefix; `ends` when only what follows them is wanted."""
-        ...
-
-    def first_token(self, word: str) -> int:
-        """Return the first token of a word in the middle of a text (with its leading space)."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cues:
-    """What the host reads before a text, so that its states expect an answer: examples of the same form.
-
-    A text that breaks off is its own cue. After a bare question a model expects anything, so its last state says little of what
-    was asked; after questions with short answers it expects a short answer, and the state says which kind. Items and open texts
-    stand behind plain statements, for the same reason.
-    """
-
-    statements: str = ""
-    """Before items and open texts."""
-    answers: str = ""
-    """Before questions."""
-
-    @classmethod
-    def fitting(cls, reader: TextReader) -> "Cues":
-        """Return the cues that leave most of a host's window free, or none."""
-        cues = cls(statements=STATEMENTS, answers=ANSWERS)
-        return cues if reader.window is None or cues.tokens(reader) * 4 <= reader.window else cls()
-
-    def tokens(self, reader: TextReader) -> int:
-        """Return how much of a host's window the longer cue takes, with what makes a query a question."""
-        return max(reader.count_tokens(self.statements), reader.count_tokens(self.answers + _as_question("")))
-
-    def read_queries(self, queries: Sequence[str], layers: Sequence[int], reader: TextReader) -> list[TextStates]:
-        """Return the readings of queries, each in its form and behind its cue."""
-        found: dict[int, TextStates] = {}
-        for whole in (False, True):
-            places = [i for i, query in enumerate(queries) if is_whole(query) == whole]
-            texts = [_as_question(queries[i]) if whole else queries[i].rstrip() for i in places]
-            read = reader.read(texts, layers, ends=True, prefix=self.answers if whole else self.statements) if texts else []
-            found |= zip(places, read, strict=True)
-        return [found[i] for i in range(len(queries))]
-
-    def read_items(self, texts: Sequence[str], layers: Sequence[int], reader: TextReader) -> Sequence[TextStates]:
-        """Return the readings of items behind their cue."""
-        return reader.read(texts, layers, ends=False, prefix=self.statements)
-
-
-def _as_question(query: str) -> str:
-    text = query.rstrip()
-    return f"Question: {text}{'' if text.endswith(('?', '.', '!', '…')) else '?'}\nAnswer:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +39,7 @@ class Projection:
     basis: FloatArray
     prior: FloatArray
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Return a digest: cached readings made with another projection are not comparable."""
         digest = hashlib.sha256(repr((self.cues, self.layers)).encode())
@@ -230,45 +126,54 @@ class QueryReading:
     logprobs: FloatArray
 
 
-def read_item(text: str, words: Sequence[Word], read: TextStates, reader: TextReader, projection: Projection) -> ItemReading:
-    """Reduce an item's states to its words."""
-    starts = _first_tokens(words, read.offsets)
-    stacked = np.stack([read.states[layer] for layer in projection.layers], axis=1)
-    before = np.array([max(s - 1, 0) for s in starts], dtype=np.int64)
-    states = projection.apply(stacked[before], whole=False)
-    states[[i for i, s in enumerate(starts) if s == 0]] = 0.0
-    limit = float(np.finfo(np.float16).max)
-    return ItemReading(
-        np.array([reader.first_token(w.text) for w in words], dtype=np.int32),
-        np.array([read.losses[s] for s in starts], dtype=np.float32),
-        np.clip(states, -limit, limit).astype(np.float16),
-    )
-
-
-def read_query(read: TextStates, *, whole: bool, projection: Projection) -> QueryReading:
-    """Reduce a query's states to its end."""
-    last = np.stack([read.states[layer][-1] for layer in projection.layers])
-    return QueryReading(projection.apply(last, whole=whole), read.last_logprobs)
-
-
-def _first_tokens(words: Sequence[Word], offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """Return the index of each word's first token: the first one that ends after the word's first character."""
-    ends = [end for _, end in offsets]
-    starts, token = [], 0
-    for word in words:
-        while token < len(ends) - 1 and ends[token] <= word.start:
-            token += 1
-        starts.append(token)
-    return starts
-
-
 def read_items(texts: Sequence[str], reader: TextReader, projection: Projection) -> list[ItemReading]:
     """Read items in as few forward passes as their number allows."""
-    reads = projection.cues.read_items(texts, projection.layers, reader)
-    return [read_item(t, split_words(t), r, reader, projection) for t, r in zip(texts, reads, strict=True)]
+    forms = [item_form(text) for text in texts]
+    reads = projection.cues.read(forms, projection.layers, reader, ends=False)
+    return [_read_item(split_words(t), f, r, reader, projection) for t, f, r in zip(texts, forms, reads, strict=True)]
 
 
 def read_queries(queries: Sequence[str], reader: TextReader, projection: Projection) -> list[QueryReading]:
     """Read queries, batched by the queries alone."""
-    reads = projection.cues.read_queries(queries, projection.layers, reader)
-    return [read_query(r, whole=is_whole(q), projection=projection) for r, q in zip(reads, queries, strict=True)]
+    forms = [query_form(query) for query in queries]
+    reads = projection.cues.read(forms, projection.layers, reader, ends=True)
+    return [_read_query(f, r, projection) for f, r in zip(forms, reads, strict=True)]
+
+
+def _read_item(words: Sequence[Word], form: Form, read: TextStates, reader: TextReader, projection: Projection) -> ItemReading:
+    """Reduce an item's states to its words."""
+    firsts = _first_tokens([form.place(word.start) for word in words], read.offsets)
+    known = [i for i, first in enumerate(firsts) if first]
+    loss = np.full(len(words), np.nan, dtype=np.float32)
+    states = np.zeros((len(words), len(projection.layers), projection.basis.shape[-1]), dtype=np.float32)
+    if known:
+        first = np.array([firsts[i] for i in known], dtype=np.int64)
+        loss[known] = read.losses[first]
+        stacked = np.stack([read.states[layer] for layer in projection.layers], axis=1)
+        states[known] = projection.apply(stacked[first - 1], whole=form.asked)
+    limit = float(np.finfo(np.float16).max)
+    return ItemReading(
+        np.array([reader.first_token(w.text) for w in words], dtype=np.int32),
+        loss,
+        np.clip(states, -limit, limit).astype(np.float16),
+    )
+
+
+def _read_query(form: Form, read: TextStates, projection: Projection) -> QueryReading:
+    """Reduce a query's states to its end."""
+    last = np.stack([read.states[layer][-1] for layer in projection.layers])
+    return QueryReading(projection.apply(last, whole=form.asked), read.last_logprobs)
+
+
+def _first_tokens(places: Sequence[int | None], offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the index of the first token of the word at each character: the first one that ends after it.
+
+    0, which has no state before it, stands for words that were not read.
+    """
+    ends = [end for _, end in offsets]
+    firsts, token = [], 0
+    for place in places:
+        while place is not None and token < len(ends) - 1 and ends[token] <= place:
+            token += 1
+        firsts.append(token if place is not None else 0)
+    return firsts

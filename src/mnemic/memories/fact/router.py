@@ -5,14 +5,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from ...store.base import Store
 from ...types import FloatArray, Hit, Item
 from .config import FactConfig
-from .features import HostView, Pair, Text
+from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
-from .reading import ItemReading, Projection, QueryReading, TextReader, read_items, read_queries
+from .reading import ItemReading, Projection, QueryReading, read_items, read_queries
+from .texts import TextReader
 from .words import answer_begin, answer_end, content_norms, span_text, split_words
 
 Reading = TypeVar("Reading")
@@ -73,6 +75,7 @@ class Router:
         self.config = config
         self._encode = encode
         self._reader = reader if gate.projection is not None else None
+        self._masked_cosine = pair_names(gate.num_layers).index("cosine_masked")
 
     def route(self, queries: Sequence[str], scope: str, *, k: int | None = None) -> list[list[Candidate]]:
         """Return the candidates of each query, the most promising first.
@@ -117,16 +120,16 @@ class Router:
         near = [i for i, p in enumerate(pairs) if p.query.norms & p.item.norms and not (unread and p.host is None)]
         chosen = [pairs[i] for i in near]
         starts = self.gate.find_starts(chosen, alternatives=self.config.alternatives)
-        subjects = self.gate.subjects(chosen, starts)
+        features = self.gate.features(chosen, starts)
+        subjects = self.gate.subjects(chosen, features)
         about = [i for i, margin in enumerate(subjects) if margin >= 0]
         if self.gate.encoder_id is not None and about:
             masked = [text for i in about for text in chosen[i].masked(starts[i][0][0])]
             vectors = self._encode(masked)
-            for n, i in enumerate(about):
-                chosen[i] = replace(chosen[i], cosine_masked=float(vectors[2 * n] @ vectors[2 * n + 1]))
+            features[about, self._masked_cosine] = [float(vectors[2 * n] @ vectors[2 * n + 1]) for n in range(len(about))]
         verdicts: list[Verdict | None] = [None] * len(pairs)
-        for i, pair, start, subject in zip(near, chosen, starts, subjects, strict=True):
-            verdicts[i] = self.gate.judge(pair, start, float(subject))
+        for i, verdict in zip(near, self.gate.judge(chosen, features, starts, subjects), strict=True):
+            verdicts[i] = verdict
         return verdicts
 
     def read_queries(self, queries: Sequence[str]) -> Sequence[QueryReading | None]:
@@ -146,7 +149,7 @@ class Router:
         known = dict(zip(fitting, read([texts[i] for i in fitting], self._reader, self.gate.projection), strict=True))
         return [known.get(i) for i in range(len(texts))]
 
-    @property
+    @cached_property
     def window(self) -> int | None:
         """Longest text in tokens that the gate can have read, behind its cue; None if there is no limit."""
         reader, projection = self._reader, self.gate.projection

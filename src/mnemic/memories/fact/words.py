@@ -5,6 +5,10 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 _WORD = re.compile(r"\w+(?:(?:['’.\-]|(?<=\d)[,:](?=\d))\w+)*")
+_ANSWERED = re.compile(
+    r"\s*(?:(?:question|q)\s*[:.]\s*)?(?P<question>\w[^?]*\?)\s+(?:(?:answer|a)\s*[:.]\s*)?(?P<answer>[^\s?][^?]*)",
+    re.IGNORECASE,
+)
 _BREAK = re.compile(r"[;!?:]\S*\s|[\n()]")
 """What ends a clause between two words: a sign with a space behind it, so that addresses and times stay whole."""
 _ABBREVIATIONS = frozenset("dr mr mrs ms st prof jr sr no inc vs".split())
@@ -83,6 +87,25 @@ def is_whole(text: str) -> bool:
     near = words[1:2] if words[0].norm in _TELLING else words[1:4]
     subject_first = words[1].norm in _CLAUSE_SUBJECTS - VERBS
     return contracted or (not subject_first and any(w.norm in VERBS for w in near))
+
+
+class AnsweredQuestion(NamedTuple):
+    """A question with its answer in one text: where the question begins and ends, and where the answer begins, in characters."""
+
+    begin: int
+    end: int
+    answer: int
+
+
+def answered_question(text: str) -> AnsweredQuestion | None:
+    """Return where question and answer stand in a text that is one followed by the other, with or without their labels.
+
+    "When does the shop open? At nine", "Q: Who has the key? A: Ann". None for any other text.
+    """
+    match = _ANSWERED.fullmatch(text)
+    if match is None or not split_words(match["answer"]) or not any(word.content for word in split_words(match["question"])):
+        return None
+    return AnsweredQuestion(match.start("question"), match.end("question"), match.start("answer"))
 
 
 def content_norms(text: str) -> list[str]:

@@ -71,7 +71,7 @@ class Writer:
                 return Decision(action="updated", reason="the same words, written otherwise", item=item)
             if self._nearly_same(old, new, cosine):
                 return Decision(action="updated", reason="the same fact in nearly the same words", item=item)
-            if _corrects(old.words, new.words):
+            if _corrects(old.words, new.words) or _answers_anew(old, new):
                 reason = "the same statement with another ending"
                 return self._superseding(item, _ending(old.words, new.words), reason, self._rivals(new, near, reading))
         rivals = self._rivals(new, near, reading)
@@ -112,15 +112,15 @@ class Writer:
         router = self._router
         if (reading is None and router.gate.projection is not None) or not near:
             return []
-        stored = router.read_stored([item for item, _ in near])
         olds = [Text(item.text) for item, _ in near]
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
         starts = router.gate.find_starts([router.pair(old, new, None, None) for old in olds], alternatives=1)
-        beginnings = [found[0][0] for found in starts]
+        beginnings = [new.answer_from or found[0][0] for found in starts]
         stems = [Text(new.text[: new.words[start].start].rstrip()) for start in beginnings]
         usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
         if not usable:
             return []
+        stored = router.read_stored([near[i][0] for i in usable])
         distinct = list(dict.fromkeys(stems[i].text for i in usable))
         readings = dict(zip(distinct, router.read_queries(distinct), strict=True))
         pairs = [
@@ -165,6 +165,13 @@ def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
     if {w.norm for w in tails[0]} & {w.norm for w in tails[1]} or _numeric(tails[0]) != _numeric(tails[1]):
         return False
     return sum(w.content for w in old[:shared]) >= 2 and all(_is_ending(tail, shared) for tail in tails)
+
+
+def _answers_anew(old: Text, new: Text) -> bool:
+    """Return whether two texts are the same question with different answers: a question that is kept has one answer."""
+    if old.question is None or new.question is None:
+        return False
+    return _wording(old.question) == _wording(new.question)
 
 
 def _equates(words: Sequence[Word], start: int) -> bool:

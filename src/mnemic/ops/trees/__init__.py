@@ -1,5 +1,5 @@
 """Gradient-boosted decision trees as plain arrays: evaluation only."""
 
-from .api import TreeEnsemble
+from .api import MAX_LEAVES, TreeEnsemble
 
-__all__ = ["TreeEnsemble"]
+__all__ = ["MAX_LEAVES", "TreeEnsemble"]

@@ -2,14 +2,40 @@
 
 The calibrated gate is fitted by scikit-learn's histogram gradient boosting; only its arrays are kept, so that a saved gate needs
 no pickle and no scikit-learn. A missing feature (NaN) goes to the side that the fit chose for it.
+
+Rows are few and trees are many, so nothing is walked: all comparisons of a row are made at once, each that fails strikes out the
+leaves to its left, and the leftmost leaf that is left is the answer (QuickScorer, Lucchese et al. 2015, section 3).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import ShapeError, rule_got_do
+
+MAX_LEAVES = 64
+"""Leaves of a tree: one bit each."""
+_ROWS = 512
+"""Rows that are evaluated together: their comparisons are all in memory at once."""
+
+_Bits = npt.NDArray[np.uint64]
+
+
+class _Comparisons(NamedTuple):
+    """The inner nodes of all trees side by side, and the leaves from left to right.
+
+    feature, threshold, missing_left, kept: `[T, N]`; kept holds the leaves that remain when the node sends a row to its right.
+    values: `[T, leaves]`. Trees with fewer nodes are filled up with nodes that strike out nothing.
+    """
+
+    feature: npt.NDArray[np.int32]
+    threshold: npt.NDArray[np.float64]
+    missing_left: npt.NDArray[np.bool_]
+    kept: _Bits
+    values: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +71,58 @@ class TreeEnsemble:
                     "Compute them with the feature set the trees were fitted on.",
                 )
             )
-        rows = np.arange(features.shape[0])[:, None]
-        node = np.broadcast_to(self.roots, (features.shape[0], self.roots.size))
-        for _ in range(self.depth):
-            x = features[rows, self.feature[node]]
-            go_left = np.where(np.isnan(x), self.missing_left[node], x <= self.threshold[node])
-            node = np.where(go_left, self.left[node], self.right[node])
-        total: npt.NDArray[np.float64] = self.value[node].sum(axis=1) + self.bias
+        parts = [self._reach(features[begin : begin + _ROWS]) for begin in range(0, len(features), _ROWS)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _reach(self, rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        table = self._comparisons
+        x = rows[:, table.feature]
+        left = (x <= table.threshold) | (np.isnan(x) & table.missing_left)
+        reachable = np.bitwise_and.reduce(np.where(left, ~np.uint64(0), table.kept), axis=2)
+        leftmost = reachable & (~reachable + np.uint64(1))
+        # of a power of two, which float64 holds exactly
+        leaf = np.frexp(leftmost.astype(np.float64))[1] - 1
+        total: npt.NDArray[np.float64] = table.values[np.arange(len(self.roots)), leaf].sum(axis=1) + self.bias
         return total
+
+    @cached_property
+    def _comparisons(self) -> _Comparisons:
+        """Lay the trees out for `log_odds`.
+
+        Raises:
+            ShapeError: if a tree has more than `MAX_LEAVES` leaves.
+        """
+        trees = [self._inner(int(root)) for root in self.roots]
+        if any(len(leaves) > MAX_LEAVES for _, leaves in trees):
+            raise ShapeError(
+                rule_got_do(f"A tree has at most {MAX_LEAVES} leaves.", max(len(v) for _, v in trees), "Fit smaller trees.")
+            )
+        shape = (len(trees), max(1, *(len(inner) for inner, _ in trees)) if trees else 1)
+        nodes = np.zeros(shape, dtype=np.int64)
+        kept = np.full(shape, ~np.uint64(0), dtype=np.uint64)
+        values = np.zeros((len(trees), max((len(leaves) for _, leaves in trees), default=1)))
+        for t, (inner, leaves) in enumerate(trees):
+            values[t, : len(leaves)] = self.value[leaves]
+            for n, (node, bits) in enumerate(inner):
+                nodes[t, n], kept[t, n] = node, ~np.uint64(bits)
+        return _Comparisons(self.feature[nodes], self.threshold[nodes], self.missing_left[nodes], kept, values)
+
+    def _inner(self, root: int) -> tuple[list[tuple[int, int]], list[int]]:
+        """Return a tree's inner nodes, each with the leaves under its left child as bits, and its leaves from left to right."""
+        inner: list[tuple[int, int]] = []
+        leaves: list[int] = []
+
+        def visit(node: int) -> int:
+            left, right = int(self.left[node]), int(self.right[node])
+            if left == node:
+                leaves.append(node)
+                return 1 << (len(leaves) - 1)
+            under_left = visit(left)
+            inner.append((node, under_left))
+            return under_left | visit(right)
+
+        visit(root)
+        return inner, leaves
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return everything as named arrays, the form it is saved in."""
