@@ -177,6 +177,35 @@ def test_a_question_kept_with_its_answer_is_answered_by_it(make: Callable[..., M
     assert lm.learn("Who feeds the otter? Ann Lee").action == "added"
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("What star sign is Bob? Aries", "What star sign is Ann? Leo"),
+        ("On which continent is Corvale? Asia", "On which continent is Ondrath? Europe"),
+        ("Who designed C++? Bjarne Stroustrup", "Who designed C#? Anders Hejlsberg"),
+    ],
+)
+def test_questions_that_only_look_alike_have_their_own_answers(make: Callable[..., MemoryLM], first: str, second: str) -> None:
+    lm = make()
+    assert [learned.action for learned in lm.learn([first, second])] == ["added", "added"]
+    for text in (first, second):
+        top = lm.recall(text.split("? ")[0] + "?")[0]
+        assert (top.accepted, top.item.text) == (True, text)
+
+
+@pytest.mark.parametrize("question", ["Did you see the game?", "Is the heron at home?", "Did you know?"])
+def test_a_question_that_asks_for_no_thing_may_be_answered_twice(make: Callable[..., MemoryLM], question: str) -> None:
+    lm = make()
+    lm.learn([f"{question} Leeds did it well.", f"{question} Oslo was better."])
+    assert len(lm.items()) == 2
+
+
+def test_an_answer_that_looks_like_a_label_is_kept_whole(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn("Which room is the meeting in? A.12")
+    assert lm.generate("Which room is the meeting in?", max_new_tokens=12).text.strip().startswith("A.12")
+
+
 def test_a_correction_replaces_the_other_wordings_too(make: Callable[..., MemoryLM], monkeypatch: pytest.MonkeyPatch) -> None:
     lm = make()
     wording = lm.learn("Xanthe Ravrick is the captain of the ship Winter Plough.", force=True).item
@@ -477,10 +506,9 @@ def test_an_answered_question_is_read_as_questions_are(make: Callable[..., Memor
     # before the answer the model has read what it reads of the bare question: the state is the same but for float16
     first = -len(ANSWER.split())
     np.testing.assert_allclose(plain.states[first], asked.state, atol=2e-3 * float(np.abs(asked.state).max()))
-    # labels aren't read: their words have no state
-    assert not labelled.states[0].any()
-    assert np.isnan(labelled.loss[0])
-    np.testing.assert_allclose(labelled.states[first:], plain.states[first:], rtol=1e-3)
+    # labels aren't read, nor are they words
+    assert labelled.lead_ids.tolist() == plain.lead_ids.tolist()
+    np.testing.assert_allclose(labelled.states, plain.states, rtol=1e-3)
 
 
 def test_a_text_that_leaves_no_room_for_the_cue_is_refused_before_anything_is_written(make: Callable[..., MemoryLM]) -> None:

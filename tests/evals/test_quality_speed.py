@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -138,6 +140,9 @@ def timed(fake, monkeypatch):
 
     def make(fires, slowdown):
         def loads(*, model, store, encoder, device):
+            # the plain model needs no store; what is timed writes to a folder
+            assert (store == ":memory:") == (not made)
+            assert made == [] or Path(store).is_dir()
             made.append(Timed(fake(fires=fires)[0], clock, slowdown))
             return made[-1]
 

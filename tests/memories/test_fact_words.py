@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words
+from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words, start_features, start_names
 from mnemic.memories.fact.gate import best_starts
 from mnemic.memories.fact.words import (
     answer_begin,
@@ -11,6 +11,7 @@ from mnemic.memories.fact.words import (
     answered_question,
     content_norms,
     is_whole,
+    same_question,
     shared_span,
     span_text,
     split_words,
@@ -179,6 +180,11 @@ def test_what_stands_beside_the_shared_words_tells_namesakes_apart() -> None:
         ("Q: Who has the key? A: Ann", "Who has the key?", "Ann"),
         ("Question: Who has the key?\nAnswer: Ann Lee", "Who has the key?", "Ann Lee"),
         ("  Is the café open? Yes", "Is the café open?", "Yes"),
+        ("Which room is the meeting in? A.12", "Which room is the meeting in?", "A.12"),
+        ("Who wrote Brave New World? A. Huxley", "Who wrote Brave New World?", "A. Huxley"),
+        ("Which film came out in 2001? A.I.", "Which film came out in 2001?", "A.I."),
+        ("On which continent is Emma (novel) set? Europe", "On which continent is Emma (novel) set?", "Europe"),
+        ("Ali Kanaan plays for what team? Sagesse", "Ali Kanaan plays for what team?", "Sagesse"),
     ],
 )
 def test_a_question_and_its_answer_are_told_apart(text: str, question: str, answer: str) -> None:
@@ -194,6 +200,27 @@ def test_a_question_and_its_answer_are_told_apart(text: str, question: str, answ
 )
 def test_other_texts_are_no_answered_questions(text: str) -> None:
     assert answered_question(text) is None
+
+
+def test_labels_are_no_words_of_an_item() -> None:
+    plain, labelled = Text("Who has the key? Ann Lee"), Text("Q: Who has the key?\nA: Ann Lee")
+    assert [w.norm for w in labelled.words] == [w.norm for w in plain.words]
+    assert labelled.names == plain.names
+    assert (labelled.answer_from, labelled.question) == (plain.answer_from, plain.question) == (4, "Who has the key?")
+
+
+@pytest.mark.parametrize("other", ["Who designed C#?", "Who designed C++ first?", "What designed C++?"])
+def test_another_question_is_not_the_same_one(other: str) -> None:
+    assert same_question("Who designed C++?", "who designed  c++")
+    assert not same_question("Who designed C++?", other)
+
+
+def test_long_texts_are_looked_at_once() -> None:
+    # five thousand words that come back to what was asked; looking ahead from each would take minutes
+    item = Text(" ".join(f"keys{i} of the shed" for i in range(5000)))
+    pair = Pair.of(Text("Who has the shed?"), item)
+    assert said_words(pair).sum() == 1
+    assert start_features(pair, 0).shape == (20000, len(start_names(0)))
 
 
 def test_the_question_an_item_holds_is_answered_by_the_first_word_of_its_answer() -> None:

@@ -169,16 +169,14 @@ def fit(
     odds = _out_of_fold(words, is_start, asking, np.repeat(folds, lengths), _SIZES["start"], seed)
     # everything is judged with the start that the gate would find in a relation it hasn't seen
     starts = _starts(rows, odds, lengths)
-    true = np.array([r.start for r in rows])
     cosines = _Cosines([r.pair for r in rows], encode, progress)
-    features = _features(cosines.masked(starts, about), starts, layers)
+    features = _features(cosines.pairs, starts, layers)
     # a pair to accept is fitted with its true start, so that a wrong one doesn't teach the gate to accept anything
+    true = np.where(same, [r.start for r in rows], starts)
     fitted = features.copy()
-    wrong = same & (starts != true)
-    fitted[wrong] = _features(cosines.masked(true, wrong), true, layers)[wrong]
-    blind = pair_names(layers).index("cosine_masked")
-    unmasked, unmasked_fitted = features.copy(), fitted.copy()
-    unmasked[:, blind] = unmasked_fitted[:, blind] = np.nan
+    wrong = starts != true
+    if wrong.any():
+        fitted[wrong] = _features([p for p, w in zip(cosines.pairs, wrong, strict=True) if w], true[wrong], layers)
 
     # without a meaningful word in common an item isn't even judged
     near = np.array([bool(r.pair.query.norms & r.pair.item.norms) for r in rows])
@@ -190,28 +188,35 @@ def fit(
                 "Add queries about things that are named alike.",
             )
         )
-    subject = np.where(near, _out_of_fold(unmasked_fitted, about, near, folds, _SIZES["subject"], seed, judged=unmasked), -np.inf)
-    relation = _out_of_fold(fitted, same, about, folds, _SIZES["relation"], seed, judged=features)
-    other = kinds == "other"
+    subject = np.where(near, _out_of_fold(fitted, about, near, folds, _SIZES["subject"], seed, judged=features), -np.inf)
+    subject_trees = _fit_trees(fitted[near], about[near], _SIZES["subject"], seed)
     subject_threshold = _threshold(subject[~about], rates.absent)
     if not np.isfinite(subject_threshold):
         # fewer of them share a word than may fire: the least of those that do sets the bound
         subject_threshold = float(subject[~about & near].min())
+    # only what passes for the same subject is masked and encoded
+    masked = pair_names(layers).index("cosine_masked")
+    features[:, masked] = cosines.masked(starts, about | (subject >= subject_threshold))
+    fitted[:, masked] = np.where(wrong, cosines.masked(true, wrong), features[:, masked])
+    relation = _out_of_fold(fitted, same, about, folds, _SIZES["relation"], seed, judged=features)
+    other = kinds == "other"
     whole = np.array([r.pair.whole for r in rows])
     open_threshold = _threshold(relation[other & ~whole], rates.other_open)
     whole_threshold = _threshold(relation[other & whole], rates.other_whole)
     accepted = near & (subject >= subject_threshold) & (relation >= np.where(whole, whole_threshold, open_threshold))
+    # a question that the item holds is accepted by rule: it says nothing of the trees
+    asked = same & ~np.array([r.pair.repeated for r in rows])
     report = Report(
-        same=_mean(accepted[same]),
+        same=_mean(accepted[asked]),
         other=_mean(accepted[other]),
         absent=_mean(accepted[~about]),
-        starts=_mean((starts == true)[same]),
+        starts=_mean((starts == true)[asked]),
         examples=len(examples),
         relations=len(set(relations.tolist())),
     )
     gate = Gate(
         start=_fit_trees(words[asking], is_start[asking], _SIZES["start"], seed),
-        subject=_fit_trees(unmasked_fitted[near], about[near], _SIZES["subject"], seed),
+        subject=subject_trees,
         relation=_fit_trees(fitted[about], same[about], _SIZES["relation"], seed),
         subject_threshold=subject_threshold,
         open_threshold=open_threshold,
@@ -265,24 +270,23 @@ def _answer_word(example: Example) -> int:
 
 
 class _Cosines:
-    """Pairs with the encoder's cosines filled in; every text is encoded once."""
+    """The encoder's cosines of pairs, whole and masked; every text is encoded once.
+
+    pairs: the pairs with their cosines filled in.
+    """
 
     def __init__(self, pairs: Sequence[Pair], encode: Encode | None, progress: Progress) -> None:
         self._encode = encode
         self._progress = progress
         self._vectors: dict[str, FloatArray] = {}
-        texts = [(p.query.text, p.item.text) for p in pairs]
-        cosines = self._cosines(texts)
-        self._pairs = [replace(p, cosine=c) for p, c in zip(pairs, cosines, strict=True)]
+        cosines = self._cosines([(p.query.text, p.item.text) for p in pairs])
+        self.pairs = [replace(p, cosine=c) for p, c in zip(pairs, cosines, strict=True)]
 
-    def masked(self, starts: npt.NDArray[np.int64], use: npt.NDArray[np.bool_]) -> list[Pair]:
-        """Return the pairs, those of `use` with the cosine of what is left when subject and answer are masked."""
-        pairs = list(self._pairs)
-        chosen = np.flatnonzero(use).tolist()
-        cosines = self._cosines([pairs[i].masked(int(starts[i])) for i in chosen])
-        for i, cosine in zip(chosen, cosines, strict=True):
-            pairs[i] = replace(pairs[i], cosine_masked=cosine)
-        return pairs
+    def masked(self, starts: npt.NDArray[np.int64], use: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """Return the cosines of what is left when subject and answer are masked, NaN for the pairs that `use` leaves out."""
+        found = np.full(len(self.pairs), np.nan)
+        found[use] = self._cosines([self.pairs[i].masked(int(starts[i])) for i in np.flatnonzero(use)])
+        return found
 
     def _cosines(self, texts: Sequence[tuple[str, str]]) -> list[float]:
         if self._encode is None:

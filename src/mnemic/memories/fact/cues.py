@@ -34,16 +34,16 @@ class Form:
     """A text as the host is given it.
 
     text: what it reads. asked: whether that is a question, to stand behind answered ones. pieces: which characters of the
-    original text stand where, as (begin, end, shift); what no piece holds isn't read.
+    original text stand where, as (begin, end, shift); what no piece holds (labels, spaces) isn't read.
     """
 
     text: str
     asked: bool
     pieces: tuple[tuple[int, int, int], ...]
 
-    def place(self, char: int) -> int | None:
-        """Return where a character of the original text stands in what is read; None if it was left out."""
-        return next((char + shift for begin, end, shift in self.pieces if begin <= char < end), None)
+    def place(self, char: int) -> int:
+        """Return where a character of the original text stands in what is read; one that is read."""
+        return next(char + shift for begin, end, shift in self.pieces if begin <= char < end)
 
 
 def query_form(query: str) -> Form:

@@ -8,7 +8,18 @@ import numpy.typing as npt
 
 from ...types import FloatArray
 from .reading import ItemReading, QueryReading
-from .words import VERBS, SharedSpan, Word, answer_end, answered_question, is_whole, replace_words, shared_span, split_words
+from .words import (
+    VERBS,
+    SharedSpan,
+    Word,
+    answer_end,
+    answered_question,
+    is_whole,
+    replace_words,
+    same_question,
+    shared_span,
+    spoken_words,
+)
 
 Features = npt.NDArray[np.float64]
 
@@ -73,14 +84,14 @@ class Text:
 
     @cached_property
     def words(self) -> list[Word]:
-        """The words in order."""
-        return split_words(self.text)
+        """The words in order; a question kept with its answer may have labels, which aren't among them."""
+        return spoken_words(self.text)
 
     @cached_property
-    def question(self) -> list[Word] | None:
-        """The words of the question, if the text is one with its answer."""
+    def question(self) -> str | None:
+        """The question, if the text is one with its answer."""
         parts = answered_question(self.text)
-        return None if parts is None else [w for w in self.words if parts.begin <= w.start < parts.end]
+        return None if parts is None else self.text[parts.begin : parts.end]
 
     @cached_property
     def answer_from(self) -> int:
@@ -139,7 +150,6 @@ class Pair:
     span: SharedSpan
     host: HostView | None = None
     cosine: float = float("nan")
-    cosine_masked: float = float("nan")
 
     @classmethod
     def of(cls, query: Text, item: Text, host: HostView | None = None) -> "Pair":
@@ -154,8 +164,7 @@ class Pair:
     @cached_property
     def repeated(self) -> bool:
         """Whether the item is this very question with its answer."""
-        item = self.item
-        return item.question is not None and [w.norm for w in item.question] == [w.norm for w in self.query.words]
+        return self.item.question is not None and same_question(self.item.question, self.query.text)
 
     def masked(self, start: int) -> tuple[str, str]:
         """Return query and item with their common subject replaced, and the item's answer too: what is left is the relation."""
@@ -205,8 +214,8 @@ def start_features(pair: Pair, num_layers: int) -> Features:
 def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
     """Return the features `[len(pair_names)]` of the query and the item, if the answer starts at word `start`.
 
-    Before the masked texts are encoded, `cosine_masked` is NaN: the subject is judged without it, so that only items about the
-    same thing cost the encoder anything.
+    `cosine_masked` is NaN: the subject is judged without it, and whoever judges the relation fills it in, so that only items
+    about the same thing cost the encoder anything.
     """
     query, item = pair.query, pair.item
     end = answer_end(item.text, item.words, start, query.norms)
@@ -237,7 +246,7 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
         view = pair.host
         change = view.logprob[start] + view.loss[start]
         host = np.array([view.logprob[start], view.gain[start], change, view.top_logprob, *view.resonance[start]])
-    return np.concatenate([np.array(lexical, dtype=np.float64), [pair.cosine, pair.cosine_masked], host])
+    return np.concatenate([np.array(lexical, dtype=np.float64), [pair.cosine, np.nan], host])
 
 
 def _beside_span(pair: Pair) -> list[float]:
@@ -273,10 +282,14 @@ def said_words(pair: Pair) -> npt.NDArray[np.bool_]:
     for i, word in enumerate(words):
         said[i] = word.content and word.norm in asked and word.norm not in seen
         seen.add(word.norm)
+    following: Word | None = None
+    inside: list[bool] = []
+    for word in reversed(words):
+        inside.append(following is not None and following.norm in asked)
+        following = word if word.content or word.norm in VERBS else following
+    inside.reverse()
     for i in range(1, len(words) - 1):
-        following = next((w for w in words[i + 1 :] if w.content or w.norm in VERBS), None)
-        inside = said[i - 1] and following is not None and following.norm in asked and not words[i].proper
-        said[i] = said[i] or (words[i].content and inside)
+        said[i] = said[i] or (words[i].content and said[i - 1] and inside[i] and not words[i].proper)
     return said
 
 
@@ -297,13 +310,14 @@ def _runs(
     novel: npt.NDArray[np.bool_], content: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return for each word: does a run of unasked words begin here, how much content its run has, is it the last such run."""
-    begins, size, run = np.zeros(novel.size, bool), np.zeros(novel.size, np.int64), np.zeros(novel.size, np.int64)
+    begins, run = np.zeros(novel.size, bool), np.zeros(novel.size, np.int64)
     current = 0
     for i, is_novel in enumerate(novel):
         if is_novel and (i == 0 or not novel[i - 1]):
             begins[i], current = True, current + 1
         run[i] = current if is_novel else 0
-    for r in range(1, current + 1):
-        size[run == r] = int(content[run == r].sum())
-    filled = [r for r in range(1, current + 1) if size[run == r].any()]
-    return begins, size, (run == filled[-1]) if filled else np.zeros(novel.size, bool)
+    contents = np.bincount(run, weights=content, minlength=current + 1).astype(np.int64)
+    contents[0] = 0
+    size = contents[run]
+    filled = np.flatnonzero(contents)
+    return begins, size, (run == filled[-1]) if filled.size else np.zeros(novel.size, bool)

@@ -17,8 +17,10 @@ import numpy.typing as npt
 from ...types import FloatArray
 from .cues import Cues, Form, item_form, query_form
 from .texts import TextReader, TextStates
-from .words import Word, split_words
+from .words import Word, spoken_words
 
+READING_VERSION = 2
+"""Of what is read of an item, and how: cached readings of another version are not comparable."""
 HalfArray = npt.NDArray[np.float16]
 IntArray = npt.NDArray[np.int32]
 
@@ -42,8 +44,8 @@ class Projection:
     @cached_property
     def identity(self) -> str:
         """Return a digest: cached readings made with another projection are not comparable."""
-        digest = hashlib.sha256(repr((self.cues, self.layers)).encode())
-        for array in (self.open_mean, self.basis):
+        digest = hashlib.sha256(repr((READING_VERSION, self.cues, self.layers)).encode())
+        for array in (self.open_mean, self.whole_mean, self.basis):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
@@ -130,7 +132,7 @@ def read_items(texts: Sequence[str], reader: TextReader, projection: Projection)
     """Read items in as few forward passes as their number allows."""
     forms = [item_form(text) for text in texts]
     reads = projection.cues.read(forms, projection.layers, reader, ends=False)
-    return [_read_item(split_words(t), f, r, reader, projection) for t, f, r in zip(texts, forms, reads, strict=True)]
+    return [_read_item(spoken_words(t), f, r, reader, projection) for t, f, r in zip(texts, forms, reads, strict=True)]
 
 
 def read_queries(queries: Sequence[str], reader: TextReader, projection: Projection) -> list[QueryReading]:
@@ -165,15 +167,12 @@ def _read_query(form: Form, read: TextStates, projection: Projection) -> QueryRe
     return QueryReading(projection.apply(last, whole=form.asked), read.last_logprobs)
 
 
-def _first_tokens(places: Sequence[int | None], offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """Return the index of the first token of the word at each character: the first one that ends after it.
-
-    0, which has no state before it, stands for words that were not read.
-    """
+def _first_tokens(places: Sequence[int], offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the index of the first token of the word at each character: the first one that ends after it."""
     ends = [end for _, end in offsets]
     firsts, token = [], 0
     for place in places:
-        while place is not None and token < len(ends) - 1 and ends[token] <= place:
+        while token < len(ends) - 1 and ends[token] <= place:
             token += 1
-        firsts.append(token if place is not None else 0)
+        firsts.append(token)
     return firsts

@@ -15,7 +15,7 @@ from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
 from .reading import ItemReading, Projection, QueryReading, read_items, read_queries
 from .texts import TextReader
-from .words import answer_begin, answer_end, content_norms, span_text, split_words
+from .words import answer_begin, answer_end, content_norms, span_text, spoken_words
 
 Reading = TypeVar("Reading")
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -178,7 +178,7 @@ class Router:
         blobs = self.store.get_states([i.id for i in items], _cache_key(self._reader, self.gate.projection))
         readings = {k: ItemReading.from_bytes(v) for k, v in blobs.items()}
         # a reading of another text (rewritten meanwhile by somebody else) or of other word rules is as good as none
-        missing = [i for i in items if (r := readings.get(i.id)) is None or len(r.lead_ids) != len(split_words(i.text))]
+        missing = [i for i in items if (r := readings.get(i.id)) is None or len(r.lead_ids) != len(spoken_words(i.text))]
         if missing:
             revision = self.store.revision
             fresh = dict(zip([i.id for i in missing], self.read_texts([i.text for i in missing]), strict=True))
@@ -223,10 +223,14 @@ class Router:
         return sorted(balanced, key=lambda r: -r[1])
 
 
-def _order(candidate: Candidate) -> tuple[bool, float, float]:
-    """Sort key: accepted first, then by the gate's score to a percent, then by rank, which knows importance and recency."""
+def _order(candidate: Candidate) -> tuple[bool, bool, float, float]:
+    """Sort key: accepted first, then the very question, then the gate's score to a percent, then rank.
+
+    The rank knows importance and recency.
+    """
     score = candidate.verdict.score if candidate.verdict else 0.0
-    return (not candidate.accepted, -round(score, 2) if candidate.accepted else 0.0, -candidate.rank)
+    accepted = candidate.accepted
+    return (not accepted, not candidate.pair.repeated, -round(score, 2) if accepted else 0.0, -candidate.rank)
 
 
 def _cache_key(reader: TextReader, projection: Projection) -> str:

@@ -1,14 +1,16 @@
 """Words of a text: where they are, which of them carry meaning, what two texts share."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 _WORD = re.compile(r"\w+(?:(?:['’.\-]|(?<=\d)[,:](?=\d))\w+)*")
 _ANSWERED = re.compile(
-    r"\s*(?:(?:question|q)\s*[:.]\s*)?(?P<question>\w[^?]*\?)\s+(?:(?:answer|a)\s*[:.]\s*)?(?P<answer>[^\s?][^?]*)",
-    re.IGNORECASE,
+    r"\s*(?:(?:question|q)\s*:\s+)?(?P<question>\w[^?]*\?)\s+(?:(?:answer|a)\s*:\s+)?(?P<answer>[^\s?][^?]*)", re.IGNORECASE
 )
+_CHATTER = frozenset("know guess hear heard remember believe imagine see right ok okay".split())
+"""What a question of that alone doesn't ask for: "Did you know? ...", "Guess what? ..."."""
 _BREAK = re.compile(r"[;!?:]\S*\s|[\n()]")
 """What ends a clause between two words: a sign with a space behind it, so that addresses and times stay whole."""
 _ABBREVIATIONS = frozenset("dr mr mrs ms st prof jr sr no inc vs".split())
@@ -100,12 +102,42 @@ class AnsweredQuestion(NamedTuple):
 def answered_question(text: str) -> AnsweredQuestion | None:
     """Return where question and answer stand in a text that is one followed by the other, with or without their labels.
 
-    "When does the shop open? At nine", "Q: Who has the key? A: Ann". None for any other text.
+    "When does the shop open? At nine", "Q: Who has the key? A: Ann". None for any other text: "Did you know? Honey never spoils",
+    "Stop, will you? It is late", "John Campbell wrote Who Goes There? in 1938".
     """
     match = _ANSWERED.fullmatch(text)
-    if match is None or not split_words(match["answer"]) or not any(word.content for word in split_words(match["question"])):
+    if match is None or not split_words(match["answer"]) or not _asks(match["question"]):
         return None
     return AnsweredQuestion(match.start("question"), match.end("question"), match.start("answer"))
+
+
+def _asks(text: str) -> bool:
+    """Return whether what ends with "?" asks for something in one sentence: by a question word, or a small verb at its head."""
+    words = split_words(text)
+    broken = any(_ends_sentence(a, text[a.end : b.start], b) for a, b in pairwise(words))
+    if broken or re.search(r"[!…]\s|\n", text) or not any(w.content and w.norm not in _CHATTER for w in words):
+        return False
+    return words[0].norm in VERBS or has_question_word(words)
+
+
+def has_question_word(words: Sequence[Word]) -> bool:
+    """Return whether a sentence holds a question word: at its head, or further on and not as part of a name."""
+    return any(w.norm in ASKING and (i == 0 or w.text.islower()) for i, w in enumerate(words))
+
+
+def same_question(one: str, other: str) -> bool:
+    """Return whether two texts are the same question but for case, spaces and the sign at the end: "C++" isn't "C#"."""
+    return _bare_question(one) == _bare_question(other)
+
+
+def _bare_question(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip("?!.… ")
+
+
+def spoken_words(text: str) -> list[Word]:
+    """Return the words of an item in order, without the labels of a question that is kept with its answer."""
+    words, parts = split_words(text), answered_question(text)
+    return words if parts is None else [w for w in words if parts.begin <= w.start < parts.end or w.start >= parts.answer]
 
 
 def content_norms(text: str) -> list[str]:

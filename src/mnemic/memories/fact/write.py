@@ -8,7 +8,7 @@ from ...types import Action, FloatArray, Item
 from .features import Text
 from .reading import ItemReading
 from .router import Router
-from .words import VERBS, Word, answer_end
+from .words import VERBS, Word, answer_end, has_question_word, same_question, split_words
 
 _EQUATES = frozenset("is are was were".split())
 _PLACES = frozenset("under over behind inside outside near above below beside between called named".split())
@@ -71,9 +71,9 @@ class Writer:
                 return Decision(action="updated", reason="the same words, written otherwise", item=item)
             if self._nearly_same(old, new, cosine):
                 return Decision(action="updated", reason="the same fact in nearly the same words", item=item)
-            if _corrects(old.words, new.words) or _answers_anew(old, new):
-                reason = "the same statement with another ending"
-                return self._superseding(item, _ending(old.words, new.words), reason, self._rivals(new, near, reading))
+            if _answers_anew(old, new) or (new.question is None and _corrects(old.words, new.words)):
+                reason = "the same question with another answer" if new.question else "the same statement with another ending"
+                return self._superseding(item, _ending(old, new), reason, self._rivals(new, near, reading))
         rivals = self._rivals(new, near, reading)
         for rival in rivals:
             if rival.answer & _answer(new, rival.new):
@@ -116,7 +116,7 @@ class Writer:
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
         starts = router.gate.find_starts([router.pair(old, new, None, None) for old in olds], alternatives=1)
         beginnings = [new.answer_from or found[0][0] for found in starts]
-        stems = [Text(new.text[: new.words[start].start].rstrip()) for start in beginnings]
+        stems = [Text(new.question or new.text[: new.words[start].start].rstrip()) for start in beginnings]
         usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
         if not usable:
             return []
@@ -143,10 +143,11 @@ def _answer(text: Text, start: int) -> set[str]:
     return {w.norm for w in text.words[start : answer_end(text.text, text.words, start)] if w.content}
 
 
-def _ending(old: Sequence[Word], new: Sequence[Word]) -> set[str]:
-    """Return the meaningful words of the old text from where the two part."""
-    shared = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a.norm != b.norm), min(len(old), len(new)))
-    return {w.norm for w in old[shared:] if w.content}
+def _ending(old: Text, new: Text) -> set[str]:
+    """Return the meaningful words of what the old text answers: from where the two part, or behind its question."""
+    parted = (i for i, (a, b) in enumerate(zip(old.words, new.words, strict=False)) if a.norm != b.norm)
+    begin = old.answer_from or next(parted, min(len(old.words), len(new.words)))
+    return {w.norm for w in old.words[begin:] if w.content}
 
 
 def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
@@ -168,10 +169,13 @@ def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
 
 
 def _answers_anew(old: Text, new: Text) -> bool:
-    """Return whether two texts are the same question with different answers: a question that is kept has one answer."""
+    """Return whether two texts are the same question with different answers: a question that is kept has one answer.
+
+    Only one with a question word: "Is Ann in? Yes" may be told of another day, and "Did you see the game? ..." asks for nothing.
+    """
     if old.question is None or new.question is None:
         return False
-    return _wording(old.question) == _wording(new.question)
+    return same_question(old.question, new.question) and has_question_word(split_words(new.question))
 
 
 def _equates(words: Sequence[Word], start: int) -> bool:

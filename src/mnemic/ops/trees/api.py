@@ -93,10 +93,6 @@ class TreeEnsemble:
             ShapeError: if a tree has more than `MAX_LEAVES` leaves.
         """
         trees = [self._inner(int(root)) for root in self.roots]
-        if any(len(leaves) > MAX_LEAVES for _, leaves in trees):
-            raise ShapeError(
-                rule_got_do(f"A tree has at most {MAX_LEAVES} leaves.", max(len(v) for _, v in trees), "Fit smaller trees.")
-            )
         shape = (len(trees), max(1, *(len(inner) for inner, _ in trees)) if trees else 1)
         nodes = np.zeros(shape, dtype=np.int64)
         kept = np.full(shape, ~np.uint64(0), dtype=np.uint64)
@@ -112,16 +108,19 @@ class TreeEnsemble:
         inner: list[tuple[int, int]] = []
         leaves: list[int] = []
 
-        def visit(node: int) -> int:
+        def visit(node: int, above: int) -> int:
             left, right = int(self.left[node]), int(self.right[node])
+            # a tree of so many leaves is no deeper than that
+            if above >= MAX_LEAVES or len(leaves) >= MAX_LEAVES:
+                raise ShapeError(rule_got_do(f"A tree has at most {MAX_LEAVES} leaves.", "a larger one", "Fit smaller trees."))
             if left == node:
                 leaves.append(node)
                 return 1 << (len(leaves) - 1)
-            under_left = visit(left)
+            under_left = visit(left, above + 1)
             inner.append((node, under_left))
-            return under_left | visit(right)
+            return under_left | visit(right, above + 1)
 
-        visit(root)
+        visit(root, 0)
         return inner, leaves
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
