@@ -1,0 +1,136 @@
+"""The recurrent memory inside a host: a fading state at each site, added to the activations."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from ..base import HostSpec, Memory, Site, State, StepContext
+from .cell import GRUMemoryWithDecay
+from .config import Cell, RecurrentConfig, decay_of
+from .segments import split
+
+_EPSILON = 1e-6
+
+
+class _Part(nn.Module):
+    """Cell and readout of one site: `x + sigmoid(gate) * W_out m`, with `W_out` zero until it is trained."""
+
+    def __init__(self, hidden_size: int, config: RecurrentConfig, seed: int) -> None:
+        super().__init__()
+        self.cell = GRUMemoryWithDecay(hidden_size, config.size, decay=config.decay, cell=config.cell, seed=seed)
+        self.weight_out = nn.Parameter(torch.zeros(hidden_size, config.size))
+        self.gate = nn.Parameter(torch.zeros(hidden_size))
+
+
+class RecurrentMemory(Memory):
+    """A GRU state with decay beside the network (arXiv 1406.1078 for the cell).
+
+    Every real token, or every segment of them, is written into the state; the state is added to the activations of the same and
+    of later tokens. Untrained it changes nothing and costs nothing. Inputs are divided by their root mean square, because sites
+    differ in scale.
+    """
+
+    name: ClassVar[str] = "recurrent"
+
+    def __init__(
+        self,
+        sites: tuple[str, ...] | list[str] = ("middle",),
+        size: int = 128,
+        decay: float = 0.99,
+        half_life: float | None = None,
+        cell: Cell = "gru",
+        segment: int = 1,
+        seed: int = 0,
+    ) -> None:
+        """Choose sites, size and fading; see `RecurrentConfig`.
+
+        Args:
+            sites: any of "input", "middle", "top".
+            size: numbers in the state of a site.
+            decay: what stays of the state per update, in (0, 1].
+            half_life: the same in updates; takes the place of `decay`.
+            cell: "gru" or "mingru".
+            segment: real tokens per update.
+            seed: of the initial weights.
+
+        Raises:
+            ConfigError: if one of them can't be used.
+        """
+        super().__init__()
+        decay = decay if half_life is None else decay_of(half_life)
+        self.config = RecurrentConfig(sites=tuple(sites), size=size, decay=decay, cell=cell, segment=segment, seed=seed)
+        self.at = nn.ModuleDict()
+        self._sites: dict[str, Site] = {}
+        self._known: tuple[tuple[int, ...], bool] = ((), False)
+
+    def bind(self, host: HostSpec) -> None:
+        """Make a cell and a readout for every site."""
+        places = {"input": Site("input"), "middle": Site("block", host.num_layers // 2), "top": Site("top")}
+        self._sites = {name: places[name] for name in self.config.sites}
+        for number, name in enumerate(self._sites):
+            self.at[name] = _Part(host.hidden_size, self.config, self.config.seed + number)
+        self.active()
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return the chosen sites."""
+        return tuple(self._sites.values())
+
+    def active(self) -> bool:
+        """Return whether any readout isn't zero."""
+        readouts = [part.weight_out for part in self.at.values() if isinstance(part, _Part)]
+        # looked up again only when a weight was written to: asking must not cost a tensor operation
+        versions = tuple(weight._version for weight in readouts)
+        if versions != self._known[0]:
+            self._known = versions, any(bool(weight.detach().any()) for weight in readouts)
+        return self._known[1]
+
+    def settings(self) -> dict[str, object]:
+        """Return the constructor's arguments."""
+        c = self.config
+        return {
+            "sites": list(c.sites),
+            "size": c.size,
+            "decay": c.decay,
+            "cell": c.cell,
+            "segment": c.segment,
+            "seed": c.seed,
+        }
+
+    def begin(self, token_ids: Tensor | None, mask: Tensor) -> State:
+        """Return states of zeros: `[B, K]` for each site, and with segments the sum `[B, D]` and size `[B]` of the open one."""
+        state: State = {}
+        rows = mask.shape[0]
+        for name in self._sites:
+            part = self._part(name)
+            dtype = torch.promote_types(part.weight_out.dtype, torch.float32)
+            state[name] = torch.zeros(rows, self.config.size, dtype=dtype, device=mask.device)
+            if self.config.segment > 1:
+                state[f"{name}.total"] = torch.zeros(rows, part.weight_out.shape[0], dtype=dtype, device=mask.device)
+                state[f"{name}.tokens"] = torch.zeros(rows, dtype=torch.long, device=mask.device)
+        return state
+
+    def step(self, x: Tensor, state: State, context: StepContext) -> tuple[Tensor, State]:
+        """Write the real tokens into the site's state, and add what it says to the activations."""
+        name = next(name for name, site in self._sites.items() if site == context.site)
+        part, start = self._part(name), state[name]
+        inputs = x.to(start.dtype)
+        inputs = inputs * torch.rsqrt(inputs.square().mean(-1, keepdim=True) + _EPSILON)
+        if self.config.segment == 1:
+            states, last = part.cell(inputs, start, context.mask)
+            new = {name: last}
+        else:
+            cut = split(inputs, context.mask, state[f"{name}.total"], state[f"{name}.tokens"], self.config.segment)
+            after, last = part.cell(cut.means, start, cut.complete)
+            after = torch.cat([start[:, None], after], dim=1)
+            states = after.gather(1, cut.seen[..., None].expand(-1, -1, self.config.size))
+            new = {name: last, f"{name}.total": cut.total, f"{name}.tokens": cut.tokens}
+        shift = torch.sigmoid(part.gate.to(start.dtype)) * linear(states, part.weight_out.to(start.dtype))
+        shift = torch.where(context.mask[..., None], shift, 0.0)
+        return (x + shift).to(x.dtype), {**state, **new}
+
+    def _part(self, name: str) -> _Part:
+        part = self.at[name]
+        assert isinstance(part, _Part)
+        return part
