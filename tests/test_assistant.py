@@ -268,6 +268,18 @@ def test_force_stores_it_anyway(make: Callable[..., MemoryLM]) -> None:
     assert len(lm.items()) == 2
 
 
+def test_of_statements_that_part_at_the_answer_the_later_one_speaks(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm._use(replace(lm.gate, subject_threshold=-50.0, open_threshold=-50.0, whole_threshold=-50.0))
+    first, second = "The bike of Xanthe is chained to the red fence.", "The bike of Xanthe is chained to the green gate."
+    # with "force", so that what a correction is doesn't matter here
+    for texts in ([first, second], [second, first]):
+        lm.learn(texts, force=True)
+        assert lm.recall("The bike of Xanthe is chained to the")[0].item.text == texts[1]
+        for item in lm.items():
+            lm.forget(item.id)
+
+
 def test_forgetting_gives_the_base_model_back(make: Callable[..., MemoryLM]) -> None:
     lm = make()
     item = lm.learn(FACT).item
@@ -288,12 +300,18 @@ def test_scopes_do_not_see_each_other(make: Callable[..., MemoryLM]) -> None:
         lm.forget(item.id, scope="bob")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "a\x00b", "\ud800"])
+@pytest.mark.parametrize("text", ["", "   ", "a\x00b", "\ud800", None, 7])
 def test_unusable_texts_are_refused_before_anything_is_written(make: Callable[..., MemoryLM], text: str) -> None:
     lm = make()
     with pytest.raises(InputError):
         lm.learn([FACT, text])
     assert lm.items() == []
+
+
+@pytest.mark.parametrize("nothing", [None, 7])
+def test_what_is_no_text_is_refused(make: Callable[..., MemoryLM], nothing: Any) -> None:
+    with pytest.raises(InputError, match="are taught"):
+        make().learn(nothing)
 
 
 def test_a_text_longer_than_the_window_is_refused(make: Callable[..., MemoryLM]) -> None:

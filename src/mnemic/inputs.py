@@ -175,7 +175,7 @@ def _require_good(reader: TextReader) -> None:
         rule_got_do(
             "Every line must be good; nothing was used.",
             f"{count} in {reader.name}:{listed}{more}\n",
-            "Mend them, or keep only the good lines (on_error='skip').",
+            "Mend them, or keep only the good lines (--keep-good; in Python on_error='skip').",
         )
     )
 
@@ -227,7 +227,7 @@ def _from_json(line: str, name: str, number: int) -> TextRecord | BadLine:
     try:
         fields = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse)
     except json.JSONDecodeError as error:
-        return BadLine(line=number, reason=f"it isn't JSON: {error.msg} at character {error.pos + 1}")
+        return BadLine(line=number, reason=f"it isn't JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}")
     except (ValueError, RecursionError) as error:
         return BadLine(line=number, reason=f"it isn't usable JSON: {error}")
     reason = _problem_of(fields)

@@ -47,7 +47,7 @@ def check_text(text: str) -> str:
     """Return a text that can be stored as it is."""
     problem = text_problem(text)
     if problem is not None:
-        rule = f"A memory's text is printable Unicode of at most {MAX_TEXT_BYTES} bytes."
+        rule = f"A text is printable Unicode of at most {MAX_TEXT_BYTES} bytes."
         raise InputError(rule_got_do(rule, f"{_short(text)}; {problem}", "Clean the text."))
     return text
 

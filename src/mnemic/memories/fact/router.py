@@ -15,7 +15,7 @@ from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
 from .reading import ItemReading, Projection, QueryReading, read_items, read_queries
 from .texts import TextReader
-from .words import answer_begin, answer_end, content_norms, span_text, spoken_words
+from .words import STOP_WORDS, answer_begin, answer_end, content_norms, span_text, spoken_words
 
 Reading = TypeVar("Reading")
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -37,6 +37,12 @@ class Candidate:
     def accepted(self) -> bool:
         """Whether it may speak."""
         return self.verdict is not None and self.verdict.accepted
+
+    @property
+    def stem(self) -> tuple[str, ...]:
+        """The words before the answer, normalised."""
+        start = self.verdict.starts[0][0] if self.verdict is not None else 0
+        return tuple(w.norm for w in self.pair.item.words[:start])
 
     @property
     def answers(self) -> tuple[tuple[str, float], ...]:
@@ -103,7 +109,7 @@ class Router:
         rows: list[list[Candidate]] = [[] for _ in queries]
         for n, candidate, verdict in zip(row_of, candidates, self.judge_pairs([c.pair for c in candidates]), strict=True):
             rows[n].append(replace(candidate, verdict=verdict))
-        return [sorted(row, key=_order) for row in rows]
+        return [_latest_first(sorted(row, key=_order)) for row in rows]
 
     def pair(self, query: Text, item: Text, reading: QueryReading | None, item_reading: ItemReading | None) -> Pair:
         """Return a query beside an item, compared through the host where both were read."""
@@ -231,6 +237,21 @@ def _order(candidate: Candidate) -> tuple[bool, bool, float, float]:
     score = candidate.verdict.score if candidate.verdict else 0.0
     accepted = candidate.accepted
     return (not accepted, not candidate.pair.repeated, -round(score, 2) if accepted else 0.0, -candidate.rank)
+
+
+def _latest_first(row: list[Candidate]) -> list[Candidate]:
+    """Return the row with the latest of the best item's likes in front: items that say the same up to the answer.
+
+    "My bike is chained to the red fence", "... to the green gate": both may be true, so neither supersedes the other, but of two
+    such statements the later one is what holds now.
+    """
+    stem = row[0].stem if row and row[0].accepted else ()
+    # an answer that begins its item has nothing before it to be alike
+    if not set(stem) - STOP_WORDS:
+        return row
+    alike = [c for c in row if c.accepted and c.stem == stem]
+    latest = max(alike, key=lambda c: c.item.created)
+    return [latest, *(c for c in row if c is not latest)]
 
 
 def _cache_key(reader: TextReader, projection: Projection) -> str:
