@@ -15,7 +15,7 @@ from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
 from .reading import ItemReading, Projection, QueryReading, read_items, read_queries
 from .texts import TextReader
-from .words import STOP_WORDS, answer_begin, answer_end, content_norms, span_text, spoken_words
+from .words import STOP_WORDS, answer_begin, answer_end, content_norms, same_question, span_text, spoken_words
 
 Reading = TypeVar("Reading")
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -249,7 +249,9 @@ def _latest_first(row: list[Candidate]) -> list[Candidate]:
     # an answer that begins its item has nothing before it to be alike
     if not set(stem) - STOP_WORDS:
         return row
-    alike = [c for c in row if c.accepted and c.stem == stem]
+    asked = row[0].pair.item.question
+    # words alone don't tell "Who designed C++?" from "Who designed C#?"
+    alike = [c for c in row if c.accepted and c.stem == stem and same_question(asked or "", c.pair.item.question or "")]
     latest = max(alike, key=lambda c: c.item.created)
     return [latest, *(c for c in row if c is not latest)]
 
