@@ -5,6 +5,7 @@ import torch
 
 from mnemic.errors import ConfigError, InputError
 from mnemic.evals import quality, speed
+from mnemic.evals.generator import generate
 from mnemic.types import Reply
 
 
@@ -13,9 +14,11 @@ class Writer:
 
     def __init__(self, lm, with_memory, without, hit):
         self.lm, self.with_memory, self.without, self.hit = lm, with_memory, without, hit
+        self.asked = []
 
     def __call__(self, texts, *, memory, readers, batch_size, max_new_tokens, min_new_tokens):
         assert max_new_tokens == min_new_tokens
+        self.asked.append((tuple(texts), memory, max_new_tokens))
         said = self.with_memory if memory else self.without
         words = said.split()
         spoke = self.lm._reply(texts[0], True, 1).memories if memory else ()
@@ -32,10 +35,17 @@ def test_loops_and_dull_text_are_seen(fake):
     lm.generate = Writer(lm, "go on and " * 5, prose, hit=lambda text: True)
     result = quality.run(quality.QualityConfig(n=5, tokens=16), loads=loads)
     assert result.hits == result.asked == 5
-    assert result.loops_base.value == 0.0
+    base, given, memory = result.arms
+    assert base.loops.value == 0.0
     # 15 words give 12 4-grams of which 3 are different
-    assert result.loops.value == pytest.approx(1 - 3 / 12)
-    assert result.entropy_ratio.high < 0.6
+    assert memory.loops.value == pytest.approx(1 - 3 / 12)
+    assert memory.loops_difference.value == pytest.approx(1 - 3 / 12)
+    assert memory.entropy_ratio.high < 0.6
+    # the base model went on from each taught answer, to the same length
+    forced = [(text, length) for texts, spoke, length in lm.generate.asked[2:] for text in texts if not spoke]
+    records = generate(5, 0, "test")
+    assert sorted(forced) == sorted((f"{r.prompt} {r.target}", 16 - len(r.target.split())) for r in records)
+    assert given.entropy.value > base.entropy.value
     assert result.samples[0]["no memory"] == prose
     assert lm.closed
 
@@ -45,8 +55,9 @@ def test_like_text_gives_a_ratio_of_one_and_only_hits_count(fake):
     lm.generate = Writer(lm, "one two three four five", "one two three four five", hit=lambda text: len(text) % 2 == 0)
     result = quality.run(quality.QualityConfig(n=20, tokens=16), loads=loads)
     assert 0 < result.hits < 20
-    assert (result.entropy_ratio.low, result.entropy_ratio.high) == (1.0, 1.0)
-    assert result.loops_difference.value == 0.0
+    memory = result.arms[-1]
+    assert (memory.entropy_ratio.low, memory.entropy_ratio.high) == (1.0, 1.0)
+    assert memory.loops_difference.value == 0.0
 
 
 def test_quality_without_a_hit_or_data_is_refused(fake, tmp_path):

@@ -4,13 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ConfigError, rule_got_do
 from . import datasets, generator, scoring
 from .environment import Environment, describe
 from .progress import Progress
-from .protocol import Loads, load_default
+from .protocol import BenchLM, Loads, load_default
 from .records import EditRecord
 from .relations import Split
 from .results import command_line, published
@@ -30,7 +30,7 @@ class QualityConfig:
     start: int = 0
     """The first record that is taught."""
     tokens: int = 64
-    """Tokens of each continuation; both arms write exactly so many."""
+    """Tokens of each continuation; every arm writes exactly so many."""
     model: str = "smollm2"
     """The language model."""
     encoder: str | None = None
@@ -59,11 +59,24 @@ class QualityConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QualityArm:
+    """What one arm wrote. Entropies in bits, loops as shares of repeated 4-grams of tokens."""
+
+    title: str
+    entropy: Interval
+    loops: Interval
+    entropy_ratio: Interval
+    """Over the base model's, paired."""
+    loops_difference: Interval
+    """Minus the base model's, paired."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class QualitySummary:
-    """The result of `mnemic bench quality`. Entropies in bits, loops as shares of repeated 4-grams of tokens."""
+    """The result of `mnemic bench quality`."""
 
     bench: str = "quality"
-    version: int = 1
+    version: int = 2
     command: str
     environment: Environment
     config: dict[str, Any]
@@ -71,17 +84,17 @@ class QualitySummary:
     asked: int
     hits: int
     """Prompts on which a memory spoke: only these count."""
-    entropy_base: Interval
-    entropy: Interval
-    entropy_ratio: Interval
-    """With memory over without, paired."""
-    loops_base: Interval
-    loops: Interval
-    loops_difference: Interval
-    """With memory minus without, paired."""
+    arms: list[QualityArm]
     samples: list[dict[str, str]]
     """The first continuations, to be read."""
     seconds: float
+
+
+class _Text(NamedTuple):
+    """A continuation."""
+
+    text: str
+    ids: tuple[int, ...]
 
 
 def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_default) -> QualitySummary:
@@ -100,7 +113,7 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
     records = _records(config)
     lm = loads(model=config.model, store=":memory:", encoder=config.encoder, device=config.device)
     options = {"max_new_tokens": config.tokens, "min_new_tokens": config.tokens, "batch_size": config.batch_size}
-    base, heard, prompts = [], [], []
+    base, heard, hits = [], [], []
     try:
         with Progress("teaching", 2 * len(records), shown=progress) as bar:
             for i in range(0, len(records), _TEACH_AT_ONCE):
@@ -109,42 +122,79 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
                 bar.advance(len(part))
             bar.say("continuing")
             for i in range(0, len(records), config.batch_size):
-                texts = [record.prompt for record in records[i : i + config.batch_size]]
+                batch = records[i : i + config.batch_size]
+                texts = [record.prompt for record in batch]
                 spoken = lm.generate(texts, memory=True, readers=(config.reader,), **options)
                 silent = lm.generate(texts, memory=False, readers=None, **options)
-                for text, with_memory, without in zip(texts, spoken, silent, strict=True):
+                for record, with_memory, without in zip(batch, spoken, silent, strict=True):
                     if with_memory.memories:
-                        prompts.append(text)
-                        heard.append(with_memory)
-                        base.append(without)
+                        hits.append(record)
+                        heard.append(_Text(with_memory.text, with_memory.token_ids))
+                        base.append(_Text(without.text, without.token_ids))
                 bar.advance(len(texts))
+            if not hits:
+                raise ConfigError(
+                    rule_got_do(
+                        "At least one prompt makes a memory speak.",
+                        f"none of {len(records)}",
+                        "Check the gate with `mnemic recall`.",
+                    )
+                )
+            bar.say("continuing given answers")
+            written = {"no memory": base}
+            written["no memory, the taught answer given"] = _given(lm, config, hits, [record.target for record in hits])
+            true = [record.ground_truth for record in hits if record.ground_truth]
+            if len(true) == len(hits):
+                written["no memory, the true answer given"] = _given(lm, config, hits, true)
+            written[f"memory: {config.reader}"] = heard
     finally:
         lm.close()
-    if not heard:
-        raise ConfigError(
-            rule_got_do(
-                "At least one prompt makes a memory speak.", f"none of {len(records)}", "Check the gate with `mnemic recall`."
-            )
-        )
-    entropy, entropy_base = ([scoring.ngram_entropy(r.text) for r in replies] for replies in (heard, base))
-    loops, loops_base = ([scoring.repeated_share(r.token_ids) for r in replies] for replies in (heard, base))
     return QualitySummary(
         command=command_line("quality", config, QualityConfig()),
         environment=describe(config.device),
         config=published(config),
         tokens=config.tokens,
         asked=len(records),
-        hits=len(heard),
-        entropy_base=scoring.bootstrap_mean(entropy_base, seed=config.seed),
-        entropy=scoring.bootstrap_mean(entropy, seed=config.seed),
-        entropy_ratio=scoring.bootstrap_ratio(entropy, entropy_base, seed=config.seed),
-        loops_base=scoring.bootstrap_mean(loops_base, seed=config.seed),
-        loops=scoring.bootstrap_mean(loops, seed=config.seed),
-        loops_difference=scoring.bootstrap_mean([a - b for a, b in zip(loops, loops_base, strict=True)], seed=config.seed),
+        hits=len(hits),
+        arms=[_arm(title, texts, base, config.seed) for title, texts in written.items()],
         samples=[
-            {"prompt": p, "memory": a.text, "no memory": b.text} for p, a, b in list(zip(prompts, heard, base, strict=True))[:10]
+            {"prompt": r.prompt, **{title: texts[i].text for title, texts in written.items()}} for i, r in enumerate(hits[:10])
         ],
         seconds=time.perf_counter() - begun,
+    )
+
+
+def _given(lm: BenchLM, config: QualityConfig, records: Sequence[EditRecord], answers: Sequence[str]) -> list[_Text]:
+    """Return continuations of the base model, to the same length, of which an answer is given: what it makes of any answer."""
+    heads = [tuple(ids) for ids in lm.tokenizer([f" {answer}" for answer in answers], add_special_tokens=False)["input_ids"]]
+    found: dict[int, _Text] = {}
+    for size in sorted({len(head) for head in heads}):
+        left = max(1, config.tokens - size)
+        places = [i for i, head in enumerate(heads) if len(head) == size]
+        for begin in range(0, len(places), config.batch_size):
+            batch = places[begin : begin + config.batch_size]
+            replies = lm.generate(
+                [f"{records[i].prompt} {answers[i]}" for i in batch],
+                memory=False,
+                readers=None,
+                batch_size=config.batch_size,
+                max_new_tokens=left,
+                min_new_tokens=left,
+            )
+            for i, reply in zip(batch, replies, strict=True):
+                found[i] = _Text(f" {answers[i]}{reply.text}", (*heads[i], *reply.token_ids))
+    return [found[i] for i in range(len(records))]
+
+
+def _arm(title: str, texts: Sequence[_Text], base: Sequence[_Text], seed: int) -> QualityArm:
+    entropy, entropy_base = ([scoring.ngram_entropy(t.text) for t in arm] for arm in (texts, base))
+    loops, loops_base = ([scoring.repeated_share(t.ids) for t in arm] for arm in (texts, base))
+    return QualityArm(
+        title=title,
+        entropy=scoring.bootstrap_mean(entropy, seed=seed),
+        loops=scoring.bootstrap_mean(loops, seed=seed),
+        entropy_ratio=scoring.bootstrap_ratio(entropy, entropy_base, seed=seed),
+        loops_difference=scoring.bootstrap_mean([a - b for a, b in zip(loops, loops_base, strict=True)], seed=seed),
     )
 
 

@@ -176,15 +176,10 @@ def _quality(data: Data) -> tuple[Table, ...]:
     return (
         Table(
             title=f"{data['tokens']}-token continuations after a hit, {data['hits']} of {data['asked']} prompts",
-            header=("", "no memory", "memory", "memory / no memory"),
-            rows=(
-                ("n-gram entropy (bits)", cell(data["entropy_base"]), cell(data["entropy"]), cell(data["entropy_ratio"])),
-                (
-                    "repeated 4-grams (share)",
-                    cell(data["loops_base"]),
-                    cell(data["loops"]),
-                    f"{cell(data['loops_difference'])} (diff.)",
-                ),
+            header=("", "n-gram entropy (bits)", "over no memory", "repeated 4-grams (share)", "minus no memory"),
+            rows=tuple(
+                (a["title"], cell(a["entropy"]), cell(a["entropy_ratio"]), cell(a["loops"]), cell(a["loops_difference"]))
+                for a in data["arms"]
             ),
             note=provenance(data),
         ),
