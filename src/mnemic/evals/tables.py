@@ -49,10 +49,10 @@ def tables_of(data: Data) -> tuple[Table, ...]:
         InputError: if it isn't one, or a newer one.
     """
     kind, version = data.get("bench"), data.get("version")
-    if kind not in _KINDS or version != 1:
+    if kind not in _KINDS or version != _VERSIONS.get(kind, 1):
         raise InputError(
             rule_got_do(
-                f"A result is of a bench ({', '.join(_KINDS)}) and of version 1.",
+                f"A result is of a bench ({', '.join(_KINDS)}) and of version {_VERSIONS.get(str(kind), 1)}.",
                 f"bench {kind!r}, version {version!r}",
                 "Run that bench again with this version of mnemic.",
             )
@@ -213,3 +213,5 @@ _KINDS: dict[str, Callable[[Data], tuple[Table, ...]]] = {
     "quality": _quality,
     "speed": _speed,
 }
+_VERSIONS = {"quality": 2}
+"""Versions of the results that aren't of the first."""
