@@ -308,7 +308,7 @@ def test_unusable_texts_are_refused_before_anything_is_written(make: Callable[..
     assert lm.items() == []
 
 
-@pytest.mark.parametrize("nothing", [None, 7])
+@pytest.mark.parametrize("nothing", [None, 7, b"Ann", {"text": FACT}])
 def test_what_is_no_text_is_refused(make: Callable[..., MemoryLM], nothing: Any) -> None:
     with pytest.raises(InputError, match="are taught"):
         make().learn(nothing)

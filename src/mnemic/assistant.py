@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,7 +201,7 @@ class MemoryLM:
             ConfigError: if importance or scope can't be used.
             StoreError: if it can't be written.
         """
-        if not isinstance(text, Iterable):
+        if not isinstance(text, Iterable) or isinstance(text, (bytes, Mapping)):
             raise InputError(rule_got_do("A text, or several, are taught.", repr(text), "Pass a str or a list of them."))
         texts = [text] if isinstance(text, str) else list(text)
         lessons = make_lessons(texts, category, importance, source, self._scope(scope), force=force)

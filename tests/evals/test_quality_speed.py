@@ -195,3 +195,11 @@ def test_too_few_hits_are_said(timed):
 def test_speed_needs_something_to_measure():
     with pytest.raises(ConfigError, match="pairs, tokens and writes are at least 1"):
         speed.SpeedConfig(pairs=0)
+
+
+def test_an_answer_as_long_as_a_continuation_is_refused(fake):
+    lm, loads = fake(fires=fires)
+    lm.generate = Writer(lm, "a", "b", hit=lambda text: True)
+    with pytest.raises(ConfigError, match=r"longer than any answer.*Raise tokens"):
+        quality.run(quality.QualityConfig(n=3, tokens=1), loads=loads)
+    assert lm.closed

@@ -69,7 +69,7 @@ def test_broken_results_are_refused(folder):
     with pytest.raises(InputError, match="JSON object"):
         report.run(config(folder))
     (folder / "results" / "edits.json").write_text('{"bench": "edits", "version": 2}', encoding="utf-8")
-    with pytest.raises(InputError, match=r"of version 1.*version 2.*Run that bench again"):
+    with pytest.raises(InputError, match=r"edits 1.*version 2.*Run that bench again"):
         report.run(config(folder))
     with pytest.raises(InputError, match="must be readable"):
         report.run(report.ReportConfig(results=folder, documents=(folder / "nowhere.md",)))

@@ -1,11 +1,15 @@
 """Words, spans and answers of a text."""
 
+import random
+
 import numpy as np
 import pytest
 
-from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words, start_features, start_names
+from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words
 from mnemic.memories.fact.gate import best_starts
 from mnemic.memories.fact.words import (
+    VERBS,
+    Word,
     answer_begin,
     answer_end,
     answered_question,
@@ -215,12 +219,35 @@ def test_another_question_is_not_the_same_one(other: str) -> None:
     assert not same_question("Who designed C++?", other)
 
 
-def test_long_texts_are_looked_at_once() -> None:
-    # five thousand words that come back to what was asked; looking ahead from each would take minutes
-    item = Text(" ".join(f"keys{i} of the shed" for i in range(5000)))
-    pair = Pair.of(Text("Who has the shed?"), item)
-    assert said_words(pair).sum() == 1
-    assert start_features(pair, 0).shape == (20000, len(start_names(0)))
+def test_said_words_are_what_their_definition_says() -> None:
+    rng = random.Random(0)
+    vocabulary = "the of is Key key Shed shed old box red".split()
+    for _ in range(300):
+        item, query = (Text(" ".join(rng.choices(vocabulary, k=rng.randint(1, 9)))) for _ in range(2))
+        words, expected, seen = item.words, [], set()
+        for i, word in enumerate(words):
+            first = word.content and word.norm in query.norms and word.norm not in seen
+            seen.add(word.norm)
+            following = next((w for w in words[i + 1 :] if w.content or w.norm in VERBS), None)
+            between = 0 < i < len(words) - 1 and expected[i - 1] and following is not None and following.norm in query.norms
+            expected.append(first or (word.content and between and not word.proper))
+        assert said_words(Pair.of(query, item)).tolist() == expected, (query.text, item.text)
+
+
+def test_long_texts_cost_what_their_words_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+    content = Word.content.fget
+    assert content is not None
+
+    def counting(word: Word) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        return content(word)
+
+    monkeypatch.setattr(Word, "content", property(counting))
+    # nothing follows that was asked, so that looking ahead from each word would go to the end
+    said_words(Pair.of(Text("Who has the shed?"), Text("of the " * 2000)))
+    assert looked_at < 10 * 4000
 
 
 def test_the_question_an_item_holds_is_answered_by_the_first_word_of_its_answer() -> None:

@@ -20,7 +20,6 @@ def _ensemble() -> TreeEnsemble:
         right=np.array([2, 1, 4, 3, 4, 5], np.int32),
         value=np.array([0.0, 10.0, 0.0, 20.0, 30.0, 0.25]),
         bias=1.0,
-        depth=2,
         num_features=2,
     )
 
@@ -73,7 +72,6 @@ def _grown(leaves: int, seed: int) -> TreeEnsemble:
         right=np.array(right, np.int32),
         value=rng.normal(size=count),
         bias=0.5,
-        depth=leaves,
         num_features=4,
     )
 

@@ -140,12 +140,11 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
                         "Check the gate with `mnemic recall`.",
                     )
                 )
-            bar.say("continuing given answers")
             written = {"no memory": base}
-            written["no memory, the taught answer given"] = _given(lm, config, hits, [record.target for record in hits])
+            written["no memory, the taught answer given"] = _given(lm, config, hits, [record.target for record in hits], bar)
             true = [record.ground_truth for record in hits if record.ground_truth]
             if len(true) == len(hits):
-                written["no memory, the true answer given"] = _given(lm, config, hits, true)
+                written["no memory, the true answer given"] = _given(lm, config, hits, true, bar)
             written[f"memory: {config.reader}"] = heard
     finally:
         lm.close()
@@ -164,12 +163,22 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
     )
 
 
-def _given(lm: BenchLM, config: QualityConfig, records: Sequence[EditRecord], answers: Sequence[str]) -> list[_Text]:
-    """Return continuations of the base model, to the same length, of which an answer is given: what it makes of any answer."""
+def _given(
+    lm: BenchLM, config: QualityConfig, records: Sequence[EditRecord], answers: Sequence[str], bar: Progress
+) -> list[_Text]:
+    """Return continuations of the base model, to the same length, of which an answer is given: what it makes of any answer.
+
+    Raises:
+        ConfigError: if an answer alone is as long as a continuation.
+    """
     heads = [tuple(ids) for ids in lm.tokenizer([f" {answer}" for answer in answers], add_special_tokens=False)["input_ids"]]
     found: dict[int, _Text] = {}
     for size in sorted({len(head) for head in heads}):
-        left = max(1, config.tokens - size)
+        left = config.tokens - size
+        if left < 1:
+            raise ConfigError(
+                rule_got_do("A continuation is longer than any answer.", f"an answer of {size} tokens", "Raise tokens.")
+            )
         places = [i for i, head in enumerate(heads) if len(head) == size]
         for begin in range(0, len(places), config.batch_size):
             batch = places[begin : begin + config.batch_size]
@@ -181,6 +190,7 @@ def _given(lm: BenchLM, config: QualityConfig, records: Sequence[EditRecord], an
                 max_new_tokens=left,
                 min_new_tokens=left,
             )
+            bar.say(f"continuing given answers {len(found)}/{len(records)}")
             for i, reply in zip(batch, replies, strict=True):
                 found[i] = _Text(f" {answers[i]}{reply.text}", (*heads[i], *reply.token_ids))
     return [found[i] for i in range(len(records))]

@@ -48,12 +48,13 @@ def tables_of(data: Data) -> tuple[Table, ...]:
     Raises:
         InputError: if it isn't one, or a newer one.
     """
-    kind, version = data.get("bench"), data.get("version")
-    if kind not in _KINDS or version != _VERSIONS.get(kind, 1):
+    kind = (data.get("bench"), data.get("version"))
+    if kind not in _KINDS:
+        known = ", ".join(f"{bench} {version}" for bench, version in _KINDS)
         raise InputError(
             rule_got_do(
-                f"A result is of a bench ({', '.join(_KINDS)}) and of version {_VERSIONS.get(str(kind), 1)}.",
-                f"bench {kind!r}, version {version!r}",
+                f"A result is of a bench and version: {known}.",
+                f"bench {kind[0]!r}, version {kind[1]!r}",
                 "Run that bench again with this version of mnemic.",
             )
         )
@@ -207,11 +208,10 @@ def _speed(data: Data) -> tuple[Table, ...]:
     )
 
 
-_KINDS: dict[str, Callable[[Data], tuple[Table, ...]]] = {
-    "edits": _edits,
-    "pairs": _pairs,
-    "quality": _quality,
-    "speed": _speed,
+_KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
+    ("edits", 1): _edits,
+    ("pairs", 1): _pairs,
+    ("quality", 2): _quality,
+    ("speed", 1): _speed,
 }
-_VERSIONS = {"quality": 2}
-"""Versions of the results that aren't of the first."""
+"""By bench and version of its results."""

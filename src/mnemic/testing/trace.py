@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, HostNotSupported, rule_got_do
 from ..memories.base import HostSpec, Memory, Site, State, StepContext
+from ..memories.readouts import Readouts
 
 _WIDTH = 8
 _NAMED = ("input", "middle", "top", "logits")
@@ -42,7 +43,7 @@ class TraceMemory(Memory):
         self.read = nn.ParameterDict()
         self.write = nn.ParameterDict()
         self._sites: tuple[Site, ...] = ()
-        self._known: tuple[tuple[int, ...], bool] = ((), False)
+        self._readouts = Readouts()
 
     def bind(self, host: HostSpec) -> None:
         """Allocate `W`, `E` and `U`."""
@@ -68,11 +69,7 @@ class TraceMemory(Memory):
 
     def active(self) -> bool:
         """Return whether any `U` isn't zero."""
-        # looked up again only when a weight was written to: asking must not cost a tensor operation
-        versions = tuple(weight._version for weight in self.write.values())
-        if versions != self._known[0]:
-            self._known = versions, any(bool(weight.detach().any()) for weight in self.write.values())
-        return self._known[1]
+        return self._readouts.speak(self.write.values())
 
     def settings(self) -> dict[str, object]:
         """Return the constructor's arguments."""

@@ -390,12 +390,11 @@ def _fit_trees(features: Features, labels: npt.NDArray[np.bool_], size: _Size, s
 def _as_arrays(model: Any, num_features: int) -> TreeEnsemble:
     """Return a fitted scikit-learn ensemble's nodes one after the other; leaves point to themselves."""
     parts: list[list[Any]] = [[] for _ in range(6)]
-    roots, depth, offset = [], 1, 0
+    roots, offset = [], 0
     for (tree,) in model._predictors:
         nodes = tree.nodes
         leaf, own = nodes["is_leaf"].astype(bool), np.arange(len(nodes))
         roots.append(offset)
-        depth = max(depth, int(nodes["depth"].max()))
         columns = (
             np.where(leaf, 0, nodes["feature_idx"]),
             np.where(leaf, np.inf, nodes["num_threshold"]),
@@ -417,6 +416,5 @@ def _as_arrays(model: Any, num_features: int) -> TreeEnsemble:
         right=right.astype(np.int32),
         value=value.astype(np.float64),
         bias=float(np.ravel(model._baseline_prediction)[0]),
-        depth=depth,
         num_features=num_features,
     )

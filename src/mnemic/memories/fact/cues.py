@@ -33,13 +33,13 @@ _QUESTION, _ANSWER = "Question: ", "\nAnswer:"
 class Form:
     """A text as the host is given it.
 
-    text: what it reads. asked: whether that is a question, to stand behind answered ones. pieces: which characters of the
-    original text stand where, as (begin, end, shift); what no piece holds (labels, spaces) isn't read.
+    text: what it reads. asked: whether that is a question, to stand behind answered ones. pieces: which characters of an item
+    stand where, as (begin, end, shift); what no piece holds (labels, spaces) isn't read. Of a query only the end matters.
     """
 
     text: str
     asked: bool
-    pieces: tuple[tuple[int, int, int], ...]
+    pieces: tuple[tuple[int, int, int], ...] = ()
 
     def place(self, char: int) -> int:
         """Return where a character of the original text stands in what is read; one that is read."""
@@ -50,9 +50,9 @@ def query_form(query: str) -> Form:
     """Return a question, to be answered, or an open text as it is."""
     text = query.rstrip()
     if not is_whole(query):
-        return Form(text, False, ((0, len(text), 0),))
+        return Form(text, False)
     end = "" if text.endswith(("?", ".", "!", "…")) else "?"
-    return Form(f"{_QUESTION}{text}{end}{_ANSWER}", True, ((0, len(text), len(_QUESTION)),))
+    return Form(f"{_QUESTION}{text}{end}{_ANSWER}", True)
 
 
 def item_form(text: str) -> Form:
@@ -85,7 +85,7 @@ class Cues:
 
     def tokens(self, reader: TextReader) -> int:
         """Return how much of a host's window the longer cue takes, with what makes a query a question."""
-        return max(reader.count_tokens(self.statements), reader.count_tokens(self.answers + _QUESTION + _ANSWER))
+        return max(reader.count_tokens(self.statements), reader.count_tokens(f"{self.answers}{_QUESTION}?{_ANSWER}"))
 
     def read(self, forms: Sequence[Form], layers: Sequence[int], reader: TextReader, *, ends: bool) -> list[TextStates]:
         """Return the readings of texts, each behind its cue; `ends` when only what follows them is wanted."""

@@ -10,6 +10,7 @@ from ...types import FloatArray
 from .reading import ItemReading, QueryReading
 from .words import (
     VERBS,
+    AnsweredQuestion,
     SharedSpan,
     Word,
     answer_end,
@@ -88,15 +89,18 @@ class Text:
         return spoken_words(self.text)
 
     @cached_property
+    def _parts(self) -> AnsweredQuestion | None:
+        return answered_question(self.text)
+
+    @property
     def question(self) -> str | None:
         """The question, if the text is one with its answer."""
-        parts = answered_question(self.text)
-        return None if parts is None else self.text[parts.begin : parts.end]
+        return None if self._parts is None else self.text[self._parts.begin : self._parts.end]
 
     @cached_property
     def answer_from(self) -> int:
         """The first word that can begin an answer: behind the question, where there is one."""
-        parts = answered_question(self.text)
+        parts = self._parts
         return 0 if parts is None else next(i for i, w in enumerate(self.words) if w.start >= parts.answer)
 
     @cached_property

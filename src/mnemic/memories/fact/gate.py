@@ -206,8 +206,8 @@ class Gate:
 def best_starts(pair: Pair, odds: npt.NDArray[np.float64], alternatives: int) -> Starts:
     """Return the likeliest answer starts of a pair, given each word's log-odds `[W]` to be one.
 
-    An item that is a question with its answer is answered by the latter's first word if it is asked that question, else by one of
-    its words. Any other is answered by no word that the query says itself, where the item has others.
+    No word that the query says itself, where the item has others. Where the item is a question with its answer, a word of the
+    answer; asked that very question, its first one.
     """
     if pair.repeated:
         return ((pair.item.answer_from, 1.0),)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from ..base import HostSpec, Memory, Site, State, StepContext
+from ..readouts import Readouts
 from .cell import GRUMemoryWithDecay
 from .config import Cell, RecurrentConfig, decay_of
 from .segments import split
@@ -63,7 +64,7 @@ class RecurrentMemory(Memory):
         self.config = RecurrentConfig(sites=tuple(sites), size=size, decay=decay, cell=cell, segment=segment, seed=seed)
         self.at = nn.ModuleDict()
         self._sites: dict[str, Site] = {}
-        self._known: tuple[tuple[int, ...], bool] = ((), False)
+        self._readouts = Readouts()
 
     def bind(self, host: HostSpec) -> None:
         """Make a cell and a readout for every site."""
@@ -79,12 +80,7 @@ class RecurrentMemory(Memory):
 
     def active(self) -> bool:
         """Return whether any readout isn't zero."""
-        readouts = [part.weight_out for part in self.at.values() if isinstance(part, _Part)]
-        # looked up again only when a weight was written to: asking must not cost a tensor operation
-        versions = tuple(weight._version for weight in readouts)
-        if versions != self._known[0]:
-            self._known = versions, any(bool(weight.detach().any()) for weight in readouts)
-        return self._known[1]
+        return self._readouts.speak(self._part(name).weight_out for name in self._sites)
 
     def settings(self) -> dict[str, object]:
         """Return the constructor's arguments."""

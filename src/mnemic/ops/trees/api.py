@@ -43,7 +43,7 @@ class TreeEnsemble:
     """All trees, their nodes one after the other; a leaf's children point to itself.
 
     Node arrays are `[N]`: `feature`, `threshold` (go left when value <= threshold), `missing_left`, `left`, `right`, `value`.
-    `roots` is `[trees]`, `depth` the longest path, `bias` the log-odds before any tree.
+    `roots` is `[trees]`, `bias` the log-odds before any tree.
     """
 
     roots: npt.NDArray[np.int32]
@@ -54,7 +54,6 @@ class TreeEnsemble:
     right: npt.NDArray[np.int32]
     value: npt.NDArray[np.float64]
     bias: float
-    depth: int
     num_features: int
 
     def log_odds(self, features: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -128,12 +127,13 @@ class TreeEnsemble:
         named: dict[str, npt.NDArray[np.generic]] = {
             name: getattr(self, name) for name in ("roots", "feature", "threshold", "missing_left", "left", "right", "value")
         }
-        named["head"] = np.array([self.bias, self.depth, self.num_features], dtype=np.float64)
+        named["head"] = np.array([self.bias, self.num_features], dtype=np.float64)
         return named
 
     @classmethod
     def from_arrays(cls, named: dict[str, npt.NDArray[np.generic]]) -> "TreeEnsemble":
         """Return the ensemble that `arrays` described."""
         fields = dict(named)
-        bias, depth, num_features = (float(x) for x in fields.pop("head"))
-        return cls(**fields, bias=bias, depth=int(depth), num_features=int(num_features))  # type: ignore[arg-type]
+        # gates of format 2 may hold the depth, which nothing needs, between the two
+        head = fields.pop("head")
+        return cls(**fields, bias=float(head[0]), num_features=int(head[-1]))  # type: ignore[arg-type]
