@@ -16,12 +16,14 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from mnemic.assistant import MemoryLM
 from mnemic.errors import CheckpointMismatch, ConfigError, EncoderMismatch, InputError, NotFound, StoreError
 from mnemic.evals.calibration import examples_of
-from mnemic.evals.gatefit import ABSENT_RATE, settle
 from mnemic.evals.generator import generate
+from mnemic.evals.recipe import Recipe
 from mnemic.gates import SHIPPED, shipped
 from mnemic.memories.fact import Gate
+from mnemic.memories.fact.calibrate import Rates
 from mnemic.memories.fact.cues import ANSWERS, STATEMENTS, item_form, query_form
 from mnemic.memories.fact.features import pair_names, start_names
+from mnemic.settling import settle
 from mnemic.store import open_store
 from mnemic.types import FloatArray
 
@@ -229,9 +231,17 @@ def test_a_correction_replaces_the_other_wordings_too(make: Callable[..., Memory
 def test_the_threshold_is_settled_among_many(make: Callable[..., MemoryLM]) -> None:
     lm = make()
     lm._use(replace(lm.gate, subject_threshold=-50.0, open_threshold=-50.0, whole_threshold=-50.0))
-    gate, settled = settle(lm, generate(40, seed=3, split="dev", probes=1), progress=lambda text: None)
+    spare = Recipe(settle=40, seed=3).spare()
+    told: list[tuple[str, int, int]] = []
+    gate, settled = settle(
+        lm.gate, spare, encoder=lm.encoder, reader=lm.texts, rate=0.01, progress=lambda *said: told.append(said)
+    )
     assert settled.before > 0.3
-    assert settled.after <= ABSENT_RATE
+    assert settled.after <= 0.01
+    assert told[len(spare) - 1] == ("teach", len(spare), len(spare))
+    assert told[-1] == ("settle", settled.queries, settled.queries)
+    # the store in use isn't touched
+    assert lm.items() == []
     assert gate.subject_threshold > -50.0
     assert gate.about["settled"] == asdict(settled)
 
@@ -482,6 +492,17 @@ def test_a_calibrated_gate_reads_the_host_and_can_be_kept(make: Callable[..., Me
     (short,) = again.router.read_texts(["Bob sleeps."])
     again.router.keep_readings({item.id: short})
     assert again.recall(PROMPT)[0].parts["resonance_0"] == pytest.approx(after.parts["resonance_0"], abs=2**-9)
+
+
+def test_calibration_settles_among_further_facts(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    recipe = Recipe(generated=30, restated=0, settle=20)
+    lm.calibrate(recipe.examples(), among=recipe.spare())
+    settled = lm.gate.about["settled"]
+    assert settled["facts"] == 20
+    assert settled["after"] <= Rates().among
+    lm.calibrate(recipe.examples())
+    assert "settled" not in lm.gate.about
 
 
 def test_where_the_window_has_room_texts_are_read_behind_cues(make: Callable[..., MemoryLM], tmp_path: Path) -> None:

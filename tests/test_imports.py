@@ -13,7 +13,7 @@ SRC = Path(__file__).parent.parent / "src" / "mnemic"
 PLAIN = {"types", "errors"}
 BELOW_ASSISTANT = PLAIN | {
     "checkpoint", "encoders", "explain", "gates", "generation", "host_texts", "hosts", "inputs", "memories", "models", "ops",
-    "progress", "registry", "store",
+    "progress", "registry", "settling", "store",
 }  # fmt: skip
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
@@ -22,6 +22,7 @@ ALLOWED = {
     "evals": BELOW_ASSISTANT | {"__init__", "assistant"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT | {"learning"},
+    "settling": PLAIN | {"encoders", "learning", "memories", "store"},
     "learning": PLAIN | {"encoders", "memories", "store"},
     "encoders": PLAIN | {"host_texts"},
     "models": PLAIN,

@@ -24,6 +24,7 @@ from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Route
 from .memories.fact.calibrate import Example, Rates, Report, fit
 from .models import load_model
 from .progress import Progress, reporting
+from .settling import settle
 from .store import open_store
 from .store.base import Store
 from .store.checks import check_scope, check_text
@@ -412,6 +413,7 @@ class MemoryLM:
         self,
         examples: Sequence[Example],
         *,
+        among: Sequence[Example] = (),
         rates: Rates | None = None,
         seed: int = 0,
         use_host: bool = True,
@@ -421,6 +423,8 @@ class MemoryLM:
 
         Args:
             examples: facts with queries that must and must not find them.
+            among: further facts, as many as a store may hold, with `absent` queries that are about none of them. The threshold is
+                settled among these: without them, the more a store holds the more often something wakes that shouldn't.
             rates: false-injection rates to aim at.
             seed: for folds and trees.
             use_host: False to look at words and encoder alone: a smaller gate that any model can use.
@@ -429,6 +433,7 @@ class MemoryLM:
         Raises:
             ConfigError: if scikit-learn is missing or the examples can't be fitted on.
         """
+        rates = rates or Rates()
         with self._lock:
             gate, report = fit(
                 examples,
@@ -439,6 +444,16 @@ class MemoryLM:
                 seed=seed,
                 progress=progress,
             )
+            if among:
+                gate, _ = settle(
+                    gate,
+                    among,
+                    encoder=self.encoder,
+                    reader=self.texts,
+                    rate=rates.among,
+                    config=self.config,
+                    progress=progress,
+                )
             self._use(gate)
         return report
 

@@ -41,7 +41,7 @@ class FakeLM:
         self.breaks_after = breaks_after
         self.facts = []
         self.calls = []
-        self.calibrated = None
+        self.calibrated = self.settled_among = None
         self.closed = False
         self.tokenizer = Words()
         self.encoder = Encoder()
@@ -80,8 +80,9 @@ class FakeLM:
         replies = self._many("score", prompts, memory, len(prompts), 1)
         return [reply.text.strip() == target for reply, target in zip(replies, targets, strict=True)]
 
-    def calibrate(self, examples):
-        self.calibrated = examples
+    def calibrate(self, examples, *, among, progress):
+        self.calibrated, self.settled_among = examples, among
+        progress("read", len(examples), len(examples))
         return "refitted"
 
     @contextmanager

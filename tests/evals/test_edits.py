@@ -211,17 +211,22 @@ def test_a_file_that_is_no_log_is_left_alone(data, fake, tmp_path):
         assert log.read_text("utf-8") == text
 
 
-def test_held_out_relations_are_not_calibrated_on_and_alone_are_asked(data, fake, monkeypatch):
+def test_held_out_relations_are_not_calibrated_on_and_alone_are_asked(data, fake):
     lm, loads = fake(fires=knows)
-    monkeypatch.setattr("mnemic.evals.calibration.examples_of", lambda records: [r.relation for r in records])
-    result = run(config(data, held_out=1, calibrate_from=10), loads=loads)
+    result = run(config(data, held_out=1, calibrate_from=10, calibrate_n=3, calibrate_settle=4), loads=loads)
     (held,) = result.data["held_out"]
-    assert held not in lm.calibrated
-    assert len(lm.calibrated) == 5
+    assert {held, "language" if held == "instrument" else "instrument"} - {e.relation for e in lm.calibrated} == {held}
+    of_file = [e for e in lm.calibrated if e.fact.startswith("Ada")]
+    assert len(of_file) == 3
+    assert len([e for e in lm.settled_among if e.fact.startswith("Ada")]) == 5 - 3
+    # as the shipped gates are: generated facts beside the file's
+    assert len(lm.calibrated) > len(of_file)
+    assert {int(e.fact.split()[0][3:]) for e in of_file} <= set(range(10, 20))
     assert set(result.arms["pointer"].relations) == {held}
     assert result.arms["pointer (held out)"].columns["prompt"].n == N / 2
     assert len(lm.facts) == N
     assert result.calibration["report"] == "refitted"
+    assert result.calibration["settled_among"] == len(lm.settled_among)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,14 @@ C = TypeVar("C")
 
 
 def field_help(config: type) -> dict[str, str]:
-    """Return the docstring under each field of a dataclass, on one line."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    found = {}
-    for field, doc in zip(body.body, body.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(doc, ast.Expr):
-            found[field.target.id] = " ".join(str(ast.literal_eval(doc.value)).split())
+    """Return the docstring under each field of a dataclass and of those it inherits from, on one line."""
+    found: dict[str, str] = {}
+    for one in (c for c in reversed(config.__mro__) if dataclasses.is_dataclass(c)):
+        body = ast.parse(textwrap.dedent(inspect.getsource(one))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, doc in zip(body.body, body.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(doc, ast.Expr):
+                found[field.target.id] = " ".join(str(ast.literal_eval(doc.value)).split())
     return found
 
 

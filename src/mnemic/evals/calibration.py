@@ -2,11 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from .protocol import BenchLM
 from .records import EditRecord
 
 if TYPE_CHECKING:
@@ -34,38 +33,59 @@ def examples_of(records: Sequence[EditRecord]) -> "list[Example]":
     ]
 
 
-def calibrate(lm: BenchLM, records: Sequence[EditRecord]) -> dict[str, Any]:
-    """Refit the gate on records and return what the calibration reports, as plain data."""
-    report = lm.calibrate(examples_of(ask_other_relations(records)))
-    said: Any = asdict(report) if is_dataclass(report) and not isinstance(report, type) else str(report)
-    relations = sorted({r.relation for r in records if r.relation is not None})
-    return {"records": len(records), "relations": relations, "report": said}
-
-
 def ask_other_relations(records: Sequence[EditRecord]) -> list[EditRecord]:
     """Return records that lack questions about other relations with such questions added.
 
     The relation of an other-relation prompt is recognised by its wording among the records' own prompts; that relation's usual
     question is then asked of the subject. Without these, whoever fits on the records learns that every question must be answered.
     """
-    wording: dict[str, str] = {}
+    wording = _wordings(records)
     questions: dict[str, Counter[str]] = {}
     for record in records:
-        if record.relation is None:
-            continue
-        for text in (record.prompt, *record.paraphrases):
-            wording[text.replace(record.subject, "{}")] = record.relation
         for text in record.questions:
-            questions.setdefault(record.relation, Counter())[text.replace(record.subject, "{}")] += 1
+            questions.setdefault(record.relation or "", Counter())[_template(text, record)] += 1
     made = []
     for record in records:
         added = []
         for text in record.other_relation if not record.other_questions else ():
-            relation = wording.get(text.replace(record.subject, "{}"))
+            relation = wording.get(_template(text, record))
             if relation in questions and relation != record.relation:
                 added.append(questions[relation].most_common(1)[0][0].replace("{}", record.subject))
         made.append(replace(record, other_questions=(*record.other_questions, *added)))
     return made
+
+
+def without_relations(records: Sequence[EditRecord], names: Collection[str]) -> list[EditRecord]:
+    """Return the records of other relations than those named, without their queries that ask for one of the named.
+
+    What a text asks for is recognised by its wording among all the records' prompts, paraphrases and questions.
+    """
+    if not names:
+        return list(records)
+    wording = _wordings(records)
+
+    def kept(texts: Sequence[str], record: EditRecord) -> tuple[str, ...]:
+        return tuple(text for text in texts if wording.get(_template(text, record)) not in names)
+
+    return [
+        replace(r, other_relation=kept(r.other_relation, r), other_questions=kept(r.other_questions, r))
+        for r in records
+        if r.relation not in names
+    ]
+
+
+def _template(text: str, record: EditRecord) -> str:
+    return text.replace(record.subject, "{}")
+
+
+def _wordings(records: Sequence[EditRecord]) -> dict[str, str]:
+    """Return what the records' texts ask for: wordings without their subject -> relation."""
+    return {
+        _template(text, record): record.relation
+        for record in records
+        if record.relation is not None
+        for text in (record.prompt, *record.paraphrases, *record.questions)
+    }
 
 
 _EQUATION = re.compile(r"(?P<head>The .+) (?P<verb>is|was|are|were) (?P<target>[^.]+)\.")

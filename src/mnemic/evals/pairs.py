@@ -141,7 +141,7 @@ def _plan(config: PairsConfig) -> Plan:
         },
         taught=taught,
         held=(),
-        calibration=(),
+        calibration=None,
         columns=columns,
         probes={column.name: probes_of(column, taught, 1) for column in columns},
     )

@@ -10,6 +10,7 @@ from ..errors import ConfigError, rule_got_do
 from . import datasets, generator
 from .columns import Column, Probe, columns_of, probes_of
 from .environment import Environment
+from .recipe import Recipe
 from .records import EditRecord
 from .relations import Split
 from .results import published
@@ -54,8 +55,10 @@ class EditsConfig:
     """Calibrate the gate without so many relations and measure on those alone."""
     calibrate_from: int = 1000
     """The first record used for calibration, when relations are held out."""
-    calibrate_n: int = 1000
-    """At most so many records are used for calibration."""
+    calibrate_n: int = 1200
+    """At most so many records are used for calibration, beside so many generated facts and half as many restated ones."""
+    calibrate_settle: int = 500
+    """How many further records, and as many generated facts, the recalibrated threshold is settled among."""
     seed: int = 0
     """Seed of generated facts, of the choice of held-out relations, and of the bootstrap."""
     split: Split = "test"
@@ -68,7 +71,7 @@ class EditsConfig:
         for name in ("n", "batch_size", "probes", "calibrate_n"):
             if getattr(self, name) < 1:
                 raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
-        for name in ("start", "held_out", "calibrate_from", "long_answer"):
+        for name in ("start", "held_out", "calibrate_from", "calibrate_settle", "long_answer"):
             if getattr(self, name) < 0:
                 raise ConfigError(rule_got_do(f"{name} isn't negative.", getattr(self, name), "Choose 0 or more."))
         unknown = sorted(set(self.arms) - set(ARMS))
@@ -100,7 +103,8 @@ class Plan:
     taught: tuple[EditRecord, ...]
     held: tuple[str, ...]
     """Relations that the gate was calibrated without; only they are asked about."""
-    calibration: tuple[EditRecord, ...]
+    calibration: Recipe | None
+    """How the gate is refitted without them; None where nothing is held out."""
     columns: tuple[Column, ...]
     probes: dict[str, list[Probe]]
 
@@ -125,14 +129,10 @@ def make_plan(config: EditsConfig) -> Plan:
     """
     if config.data is None:
         records = generator.generate(config.start + config.n, config.seed, config.split, probes=max(2, config.probes))
-        # calibration never sees a sentence of the measured split
-        other: Split = "dev" if config.split == "test" else "test"
-        spare = generator.generate(config.calibrate_n, config.seed + 1, other) if config.held_out else []
         name, data = "invented facts", {"shape": "generated", "seed": config.seed, "split": config.split}
     else:
         loaded = datasets.load(config.data)
         records = list(loaded.records)
-        spare = records[config.calibrate_from :]
         name, data = config.data.name, {"shape": loaded.shape, "sha256": loaded.sha256}
     taught = tuple(records[config.start : config.start + config.n])
     if len(taught) < config.n:
@@ -143,8 +143,8 @@ def make_plan(config: EditsConfig) -> Plan:
                 "Lower n or start.",
             )
         )
-    held = _held_out(taught, spare, config)
-    calibration = tuple([r for r in spare if r.relation not in held][: config.calibrate_n]) if held else ()
+    held = _held_out(taught, config)
+    left = len(records) - config.calibrate_from if config.data is not None else 0
     columns = columns_of(taught, forced=config.forced, long_answer=config.long_answer)
     asked = {number for number, record in enumerate(taught) if not held or record.relation in held}
     return Plan(
@@ -152,25 +152,41 @@ def make_plan(config: EditsConfig) -> Plan:
         data={"name": name, **data, "records": len(taught), "held_out": list(held)},
         taught=taught,
         held=held,
-        calibration=calibration,
+        calibration=_recipe(held, left, config) if held else None,
         columns=columns,
         probes={c.name: [p for p in probes_of(c, taught, config.probes) if p.record in asked] for c in columns},
     )
 
 
-def _held_out(taught: Sequence[EditRecord], spare: Sequence[EditRecord], config: EditsConfig) -> tuple[str, ...]:
+def _held_out(taught: Sequence[EditRecord], config: EditsConfig) -> tuple[str, ...]:
     if not config.held_out:
         return ()
     known = sorted({r.relation for r in taught if r.relation is not None})
-    if len(known) <= config.held_out or not any(r.relation is not None for r in spare):
+    if len(known) <= config.held_out:
         raise ConfigError(
             rule_got_do(
-                "To hold relations out there must be more relations than that, and records to calibrate on.",
-                f"{len(known)} relations among those taught, {len(spare)} records to calibrate on",
+                "To hold relations out there must be more relations than that.",
+                f"{len(known)} relations among those taught",
                 "Use data with a `relation` per record (probes, rome, generated) and enough of them.",
             )
         )
     return tuple(sorted(Random(f"mnemic-held-out:{config.seed}").sample(known, config.held_out)))
+
+
+def _recipe(held: tuple[str, ...], left: int, config: EditsConfig) -> Recipe:
+    """Return how the gate is refitted: as the shipped ones are, without the held-out relations, on what is left of the file."""
+    return Recipe(
+        data=config.data,
+        start=config.calibrate_from,
+        n=min(config.calibrate_n, max(0, left)),
+        generated=config.calibrate_n,
+        restated=config.calibrate_n // 2,
+        settle=config.calibrate_settle,
+        without=held,
+        # calibration never sees a sentence of the measured split
+        split="test" if config.data is None and config.split == "dev" else "dev",
+        seed=config.seed,
+    )
 
 
 def settings(plan: Plan, environment: Environment) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the bench needs of the model it measures: the user's object, or a stand-in of the same shape."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from ..types import FloatArray, Hit, Learned, Reply
@@ -61,8 +61,8 @@ class BenchLM(Protocol):
         """Return per prompt whether every token of its target is the most likely one when the target is fed."""
         ...
 
-    def calibrate(self, examples: Sequence[Any]) -> object:
-        """Refit the gate."""
+    def calibrate(self, examples: Sequence[Any], *, among: Sequence[Any], progress: Callable[[str, int, int], None]) -> object:
+        """Refit the gate on examples and settle its threshold among others."""
         ...
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from ..types import Learned
 from . import scoring
 from .arms import Answer, Arm, Cache, ModelArm, RuleArm, dense_facts
-from .calibration import calibrate
 from .columns import Column, Probe, judge
 from .log import Key, Log
 from .plan import HELD_OUT, Plan
@@ -60,10 +60,21 @@ class Runner:
             recalibrated = False
             for name in self._plan.arm_names():
                 if name.endswith(HELD_OUT) and not recalibrated:
-                    bar.say("calibrating without the held-out relations")
-                    self._log.note("calibration", calibrate(self._lm, self._plan.calibration))
+                    self._log.note("calibration", self._recalibrate(bar))
                     recalibrated = True
                 self._ask(name, self._arm(name, cache), bar)
+
+    def _recalibrate(self, bar: Progress) -> dict[str, Any]:
+        """Refit the gate by the plan's recipe and return what the calibration reports, as plain data."""
+        recipe = self._plan.calibration
+        assert recipe is not None, "a plan with held-out arms has a recipe"
+        examples, spare = recipe.examples(), recipe.spare()
+        report = self._lm.calibrate(
+            examples, among=spare, progress=lambda stage, done, size: bar.say(f"calibrating: {stage} {done}/{size}")
+        )
+        said: Any = asdict(report) if is_dataclass(report) and not isinstance(report, type) else str(report)
+        relations = sorted({e.relation for e in examples if e.relation})
+        return {"examples": len(examples), "settled_among": len(spare), "relations": relations, "report": said}
 
     def _tokens_needed(self) -> int:
         if self._plan.config.max_new_tokens is not None:

@@ -70,6 +70,8 @@ class Rates:
     """On everything that isn't about the subject."""
     strict: float = 0.002
     """On other relations, for a text to count as replacing an item."""
+    among: float = 0.01
+    """On queries about none of many stored facts, when the subject's threshold is settled among them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,116 @@
+"""What gates are fitted on: the same recipe for those that are shipped and for the bench's refitted ones."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, rule_got_do
+from . import datasets
+from .calibration import ask_other_relations, examples_of, restate, without_relations
+from .generator import generate
+from .records import EditRecord
+from .relations import Split
+
+if TYPE_CHECKING:
+    from ..memories.fact.calibrate import Example
+
+_ALIKE = {
+    "birth": ("birthplace", "my_home_town"),
+    "continent": ("inn_street", "thing_place"),
+    "country": ("inn_street", "thing_place", "setting"),
+    "employer": ("employer",),
+    "founded": ("band_home", "town_founded"),
+    "genre": ("music",),
+    "headquarters": ("headquarters", "band_home"),
+    "instrument": ("instrument",),
+    "maker": ("maker", "thing_brand", "product"),
+    "native_language": ("speaks",),
+    "occupation": ("occupation", "my_job"),
+    "origin": ("band_home",),
+    "title": ("occupation", "my_job"),
+    "twin": ("twin_town",),
+    "work_city": ("employer", "headquarters"),
+}
+"""Relations of CounterFact files -> generated relations that mean the same or nearly so: who leaves out one leaves out all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a gate is fitted on, and what its threshold is settled among."""
+
+    data: Path | None = None
+    """A file of edits that know their relations; without one, generated facts alone."""
+    start: int = 1000
+    """First record of the file that may be used: those before it are kept for reporting."""
+    n: int = 1200
+    """How many records of the file."""
+    generated: int = 1200
+    """How many generated facts (wordings of the dev split)."""
+    restated: int = 600
+    """How many more generated facts are made and restated, as questions with their answers or as equations turned round."""
+    settle: int = 500
+    """How many more records of the file, and as many generated facts, are taught to set the subject's threshold among many."""
+    without: tuple[str, ...] = ()
+    """Relations that are left out, with the generated ones that mean the same, in facts and in what is asked."""
+    split: Split = "dev"
+    """Wordings of generated facts."""
+    seed: int = 0
+    """For the choice of records, folds and trees."""
+
+    def __post_init__(self) -> None:
+        """Check the counts."""
+        if min(self.n, self.generated, self.restated, self.settle, self.start) < 0 or (self.data is None and self.generated == 0):
+            raise ConfigError(
+                rule_got_do(
+                    "A gate is fitted on records, generated facts, or both.",
+                    f"start={self.start}, n={self.n}, generated={self.generated}",
+                    "Give some.",
+                )
+            )
+
+    def examples(self) -> "list[Example]":
+        """Return what the trees are fitted on.
+
+        Raises:
+            InputError: if the file can't be used.
+        """
+        made = examples_of(self._of_file()[: self.n]) if self.n else []
+        if self.generated:
+            made += examples_of(self._invent(self.generated, 1))
+        if self.restated:
+            made += examples_of(restate(self._invent(self.restated, 2)))
+        return made
+
+    def spare(self) -> "list[Example]":
+        """Return facts that the trees haven't seen, with queries that are about none of them: about their neighbours.
+
+        Of the file those behind the ones used, and generated facts of another seed.
+        """
+        if not self.settle:
+            return []
+        records = self._of_file()[self.n : self.n + self.settle] + self._invent(self.settle, 3, probes=1)
+        subjects = [f" {r.subject.casefold()} " for r in records if len(r.subject) > 1]
+
+        def is_taught(query: str) -> bool:
+            # a neighbour that happens to be taught may well wake a memory
+            return any(s in f" {query.casefold().rstrip('?. ')} " for s in subjects)
+
+        return [
+            replace(example, absent=tuple(q for q in (*r.neighbours, *r.neighbour_questions) if not is_taught(q)))
+            for r, example in zip(records, examples_of(records), strict=True)
+        ]
+
+    def _of_file(self) -> list[EditRecord]:
+        """Return the file's usable records in the order in which they are used."""
+        if self.data is None:
+            return []
+        left = datasets.after(datasets.load(self.data).records, self.start, self.n, self.data.name)
+        # other-relation questions are worded by the whole file's templates, whichever records are then used
+        records = without_relations(ask_other_relations(left), self.without)
+        Random(self.seed).shuffle(records)
+        return records
+
+    def _invent(self, count: int, offset: int, *, probes: int = 2) -> list[EditRecord]:
+        left_out = {*self.without, *(alike for name in self.without for alike in _ALIKE.get(name, ()))}
+        return without_relations(generate(count, seed=self.seed + offset, split=self.split, probes=probes), left_out)
