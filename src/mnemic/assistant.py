@@ -22,6 +22,7 @@ from .learning import PerText, Teacher, make_lessons
 from .memories.base import Memory
 from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router
 from .memories.fact.calibrate import Example, Rates, Report, fit
+from .memories.fact.texts import surely_fits
 from .models import load_model
 from .progress import Progress, reporting
 from .settling import settle
@@ -466,8 +467,10 @@ class MemoryLM:
         window, beside = self.texts.window, ""
         if window is not None and self.router.window is not None and self.router.window < window:
             window, beside = self.router.window, f" ({window} less what is read before it)"
+        if window is None or surely_fits(text, window):
+            return
         tokens = self.texts.count_tokens(text)
-        if window is not None and tokens > window:
+        if tokens > window:
             raise InputError(
                 rule_got_do(
                     f"A text to learn fits the model's window of {window} tokens{beside}; nothing is cut off silently.",

@@ -60,33 +60,46 @@ class HostTexts:
         Raises:
             InputError: if a text is empty or longer than the window.
         """
-        read = self._reader.read(texts, layers, losses=not ends, last_logprobs=ends, prefix=prefix)
-        return [self._reduce(text, states, ends, bool(prefix)) for text, states in zip(texts, read, strict=True)]
+        # behind a prefix stands the inside of a text, without special tokens
+        made = [self._tokenised(text, special=not prefix, offsets=not ends) for text in texts]
+        sequences = [ids for ids, _ in made]
+        before = self._reader.prefix_tokens(prefix)
+        read = self._reader.read_tokens(sequences, layers, losses=not ends, last_logprobs=ends, prefix=before)
+        return [self._reduce(states, offsets, ends) for states, (_, offsets) in zip(read, made, strict=True)]
 
-    def _reduce(self, text: str, read: RawStates, ends: bool, inside: bool) -> TextStates:
-        """Return a reading as arrays; `inside`: the text stood behind a prefix, so no special tokens were added to it."""
+    @staticmethod
+    def _reduce(read: RawStates, offsets: list[tuple[int, int]], ends: bool) -> TextStates:
+        """Return a reading as arrays."""
         first = np.full(1, np.nan, dtype=np.float32)
         return TextStates(
             read.token_ids,
-            () if ends else self._offsets(text, read.token_ids, special=not inside),
+            offsets,
             {layer: (value[-1:] if ends else value).numpy() for layer, value in read.states.items()},
             first if read.losses is None else np.concatenate([first, read.losses.numpy()]),
             first[:0] if read.last_logprobs is None else read.last_logprobs.numpy(),
         )
 
-    def first_token(self, word: str) -> int:
-        """Return the first token of a word in the middle of a text."""
-        if word not in self._first:
-            with_space = self._tokenizer("a " + word, add_special_tokens=False)["input_ids"]
-            before = self._tokenizer("a", add_special_tokens=False)["input_ids"]
-            rest = with_space[len(before) :] if with_space[: len(before)] == before else with_space
-            self._first[word] = int(rest[0]) if rest else int(with_space[-1])
-        return self._first[word]
+    def first_tokens(self, words: Sequence[str]) -> list[int]:
+        """Return the first token of each word in the middle of a text."""
+        new = [word for word in dict.fromkeys(words) if word not in self._first]
+        if new:
+            before: list[int] = self._tokenizer("a", add_special_tokens=False)["input_ids"]
+            inside = self._tokenizer([f"a {word}" for word in new], add_special_tokens=False)["input_ids"]
+            for word, ids in zip(new, inside, strict=True):
+                rest = ids[len(before) :] if ids[: len(before)] == before else ids
+                self._first[word] = int(rest[0]) if rest else int(ids[-1])
+        return [self._first[word] for word in words]
 
-    def _offsets(self, text: str, token_ids: Sequence[int], *, special: bool) -> list[tuple[int, int]]:
-        if getattr(self._tokenizer, "is_fast", False):
-            made = self._tokenizer(text, return_offsets_mapping=True, add_special_tokens=special, verbose=False)
-            return [tuple(span) for span in made["offset_mapping"]]
+    def _tokenised(self, text: str, *, special: bool, offsets: bool) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return a text's tokens and, where asked for, their character spans."""
+        fast = offsets and bool(getattr(self._tokenizer, "is_fast", False))
+        more = {"return_offsets_mapping": True} if fast else {}
+        made = self._tokenizer(text, add_special_tokens=special, verbose=False, **more)
+        ids: list[int] = made["input_ids"]
+        if not offsets:
+            return ids, []
+        if fast:
+            return ids, [tuple(span) for span in made["offset_mapping"]]
         # a slow tokenizer knows no offsets: the lengths of the decoded beginnings stand in for them
-        ends = [len(self._tokenizer.decode(token_ids[: i + 1], skip_special_tokens=True)) for i in range(len(token_ids))]
-        return list(zip([0, *ends[:-1]], ends, strict=True))
+        ends = [len(self._tokenizer.decode(ids[: i + 1], skip_special_tokens=True)) for i in range(len(ids))]
+        return ids, list(zip([0, *ends[:-1]], ends, strict=True))

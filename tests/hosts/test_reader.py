@@ -100,6 +100,27 @@ def test_a_prefix_is_run_once_and_again_when_weights_change():
     assert not torch.allclose(changed.states[3], first[0].states[3], atol=1e-2)
 
 
+@pytest.mark.parametrize("what", ["weight", "module"])
+def test_a_prefix_is_run_again_when_a_part_is_replaced(what):
+    model = tiny_model("llama")
+    reader = HostReader(model, Letters())
+    (before,) = reader.read(["abc"], [3], prefix="before ")
+    mlp = model.model.layers[0].mlp
+    if what == "weight":
+        mlp.down_proj.weight = torch.nn.Parameter(mlp.down_proj.weight * 2)
+    else:
+        wider = torch.nn.Linear(mlp.down_proj.in_features, mlp.down_proj.out_features, bias=False)
+        mlp.down_proj = wider
+    (behind,) = reader.read(["abc"], [3], prefix="before ")
+    (whole,) = reader.read(["before abc"], [3])
+    assert torch.allclose(behind.states[3], whole.states[3][-3:], atol=1e-5)
+    assert not torch.allclose(behind.states[3], before.states[3], atol=1e-3)
+    with torch.no_grad():
+        mlp.down_proj.weight.mul_(-1)
+    (again,) = reader.read(["abc"], [3], prefix="before ")
+    assert not torch.allclose(again.states[3], behind.states[3], atol=1e-3)
+
+
 def test_prefixes_are_forgotten_on_demand():
     """A write through `.data` can't be seen; whoever makes one says so."""
     model = tiny_model("llama")

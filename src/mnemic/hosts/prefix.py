@@ -10,7 +10,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from ..errors import HostNotSupported, rule_got_do
 
-_KEPT = 4
+KEPT = 4
 """Prefixes whose caches are kept: a fact memory reads with two."""
 
 
@@ -23,6 +23,7 @@ class PrefixCaches:
     def __init__(self, model: nn.Module) -> None:
         """Keep caches for a model."""
         self._model = model
+        self._weights = _Weights(model)
         self._made: dict[tuple[int, ...], tuple[tuple[object, ...], Any]] = {}
 
     def rows(self, prefix: Sequence[int], count: int, forward: Callable[..., Any]) -> Any:
@@ -36,7 +37,7 @@ class PrefixCaches:
         Raises:
             HostNotSupported: if the model returns no cache.
         """
-        state = self._state_of_weights()
+        state = self._weights.state()
         key = tuple(prefix)
         known = self._made.get(key)
         if known is None or known[0] != state:
@@ -47,7 +48,7 @@ class PrefixCaches:
                     rule_got_do("Reading after a prefix needs a model with a cache.", "none returned", "Read without a prefix.")
                 )
             self._made.pop(key, None)
-            while len(self._made) >= _KEPT:
+            while len(self._made) >= KEPT:
                 del self._made[next(iter(self._made))]
             known = self._made[key] = (state, made)
         return _rows(known[1], count)
@@ -56,19 +57,30 @@ class PrefixCaches:
         """Drop everything that is kept."""
         self._made.clear()
 
-    def _state_of_weights(self) -> tuple[object, ...]:
+
+class _Weights:
+    """The weights of a model, seen fast: walking its modules takes longer than reading a short text needs."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._walk()
+
+    def state(self) -> tuple[object, ...]:
         """Return what changes whenever a weight is replaced, moved, converted or written in place."""
-        state: list[object] = []
-        # walked by hand: `parameters()` names every one on its way, which takes longer than reading a short text needs
-        left = [self._model]
-        while left:
-            module = left.pop()
-            left += [child for child in module._modules.values() if child is not None]
-            # tensors made in inference mode count no versions
-            for weight in module._parameters.values():
-                if weight is not None:
-                    state.append((weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version))
-        return tuple(state)
+        # modules compare by identity: a list of others means that one was put in or taken out since the walk
+        if [child for children in self._children for child in children.values() if child is not None] != self._modules[1:]:
+            self._walk()
+        weights = [weight for table in self._tables for weight in table.values() if weight is not None]
+        # tensors made in inference mode count no versions
+        return tuple([(w.data_ptr(), w.dtype, 0 if w.is_inference() else w._version) for w in weights])
+
+    def _walk(self) -> None:
+        """List the modules breadth first, so that children stand in the order of their parents' tables."""
+        self._modules: list[nn.Module] = [self._model]
+        for module in self._modules:
+            self._modules += [child for child in module._modules.values() if child is not None]
+        self._children: list[dict[str, nn.Module | None]] = [module._modules for module in self._modules]
+        self._tables: list[dict[str, nn.Parameter | None]] = [module._parameters for module in self._modules]
 
 
 def _rows(made: Any, count: int) -> Any:

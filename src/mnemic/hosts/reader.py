@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import ConfigError, InputError, rule_got_do
 from .families import HostParts, locate, reference_weight
 from .handle import engine_of
-from .prefix import PrefixCaches
+from .prefix import KEPT, PrefixCaches
 
 BATCH_TOKENS = 512
 """Padded tokens per batch: bounds the logits in memory, and is large enough that a block's matrix products are efficient."""
@@ -57,6 +57,7 @@ class HostReader:
         self.tokenizer = tokenizer
         self._parts = locate(model, parts)
         self._prefixes = PrefixCaches(model)
+        self._prefix_tokens: dict[str, list[int]] = {}
         config: Any = model.config
         self.window: int | None = getattr(config, "max_position_embeddings", None)
         """The longest text in tokens; None for a model that states none."""
@@ -69,6 +70,7 @@ class HostReader:
     def forget_prefixes(self) -> None:
         """Read prefixes anew: after weights were changed in a way that leaves no trace (`weight.data`, a switched adapter)."""
         self._prefixes.forget()
+        self._prefix_tokens.clear()
 
     def read(
         self,
@@ -94,7 +96,7 @@ class HostReader:
             ConfigError: for a layer that isn't there.
             HostNotSupported: for a prefix before texts on a model without a cache.
         """
-        before = self._tokens(prefix) if prefix else ()
+        before = self.prefix_tokens(prefix)
         sequences = [self._tokens(text, special=not prefix) for text in texts]
         return self.read_tokens(sequences, layers, losses=losses, last_logprobs=last_logprobs, prefix=before)
 
@@ -121,6 +123,16 @@ class HostReader:
             read = self._read_batch([sequences[index] for index in batch], wanted, losses, last_logprobs, prefix)
             results.update(zip(batch, read, strict=True))
         return [results[index] for index in range(len(sequences))]
+
+    def prefix_tokens(self, prefix: str) -> Sequence[int]:
+        """Return a prefix as `read` takes it, for `read_tokens`; one that was read before isn't tokenised again."""
+        if not prefix:
+            return ()
+        if prefix not in self._prefix_tokens:
+            while len(self._prefix_tokens) >= KEPT:
+                del self._prefix_tokens[next(iter(self._prefix_tokens))]
+            self._prefix_tokens[prefix] = self._tokens(prefix)
+        return self._prefix_tokens[prefix]
 
     def _tokens(self, text: str, *, special: bool = True) -> list[int]:
         if not isinstance(text, str):
@@ -251,10 +263,11 @@ class HostReader:
 
 
 def _losses(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Return `[B, T-1]` nats; the normaliser alone is computed over the vocabulary, not every probability."""
-    before = logits[:, :-1].float()
-    said = before.gather(-1, tokens[:, 1:, None])[..., 0]
-    return before.logsumexp(-1) - said
+    """Return `[B, T-1]` nats."""
+    # the last position's loss is thrown away: leaving it out before would copy the logits
+    after = tokens.roll(-1, dims=1).flatten()
+    nats = nn.functional.cross_entropy(logits.flatten(0, 1).float(), after, reduction="none")
+    return nats.view(tokens.shape)[:, :-1]
 
 
 def _batches(lengths: Sequence[int], before: int = 0) -> Iterator[list[int]]:

@@ -104,6 +104,17 @@ class Text:
         return 0 if parts is None else next(i for i, w in enumerate(self.words) if w.start >= parts.answer)
 
     @cached_property
+    def whole(self) -> bool:
+        """Whether it is a whole sentence, not an open text."""
+        return is_whole(self.text)
+
+    @cached_property
+    def flags(self) -> npt.NDArray[np.bool_]:
+        """Of each word `[3, W]`: does it carry meaning, does it look like a name, does it hold a digit."""
+        flags = [[w.content for w in self.words], [w.proper for w in self.words], [w.digit for w in self.words]]
+        return np.array(flags, dtype=np.bool_)
+
+    @cached_property
     def norms(self) -> frozenset[str]:
         """The distinct meaningful words."""
         return frozenset(w.norm for w in self.words if w.content)
@@ -163,7 +174,7 @@ class Pair:
     @property
     def whole(self) -> bool:
         """Whether the query is a whole sentence, not an open text."""
-        return is_whole(self.query.text)
+        return self.query.whole
 
     @cached_property
     def repeated(self) -> bool:
@@ -183,36 +194,39 @@ class Pair:
 
 
 def start_features(pair: Pair, num_layers: int) -> Features:
-    """Return the features `[W, len(start_names)]` of each word of the item as the start of the answer."""
-    words, asked = pair.item.words, {w.norm for w in pair.query.words}
-    novel = np.array([w.norm not in asked for w in words])
-    content = np.array([w.content for w in words])
-    matters = novel & content
+    """Return the features `[W, len(start_names)]` of each word of the item as the start of the answer, in that order."""
+    item, asked = pair.item, {w.norm for w in pair.query.words}
+    novel = np.array([w.norm not in asked for w in item.words])
+    content, proper, digit = item.flags
     run_begins, run_size, last_run = _runs(novel, content)
-    count = len(words)
-    columns = [
-        novel,
-        run_begins,
-        run_size / max(1, int(matters.sum())),
-        last_run,
-        content,
-        [w.proper for w in words],
-        [any(c.isdigit() for c in w.text) for w in words],
-        np.arange(count) / max(1, count - 1),
-        np.concatenate([[False], ~novel[:-1] & content[:-1]]),
-        np.concatenate([[False], ~content[:-1]]),
-        np.concatenate([[False], matters[:-1]]),
-        np.concatenate([matters[1:], [False]]),
-        np.arange(count) == 0,
-    ]
-    host = np.full((count, len(START_HOST) + num_layers), np.nan)
+    matters = novel & content
+    count = len(item.words)
+    table = np.full((count, len(START) + len(START_HOST) + num_layers), np.nan)
+    place = np.arange(count)
+    table[:, 0] = novel
+    table[:, 1] = run_begins
+    table[:, 2] = run_size / max(1, int(matters.sum()))
+    table[:, 3] = last_run
+    table[:, 4] = content
+    table[:, 5] = proper
+    table[:, 6] = digit
+    table[:, 7] = place / max(1, count - 1)
+    table[:, 8:12] = 0
+    table[1:, 8] = ~novel[:-1] & content[:-1]
+    table[1:, 9] = ~content[:-1]
+    table[1:, 10] = matters[:-1]
+    table[:-1, 11] = matters[1:]
+    table[:, 12] = place == 0
     if pair.host is not None:
-        view = pair.host
+        view, host = pair.host, table[:, len(START) :]
         mean = np.nan_to_num(view.resonance, nan=-1.0).mean(axis=1)
-        host = np.column_stack(
-            [view.loss, view.logprob, view.gain, _ranks(view.gain, matters), _ranks(mean, matters), view.resonance]
-        )
-    return np.column_stack([np.column_stack(columns).astype(np.float64), host])
+        host[:, 0] = view.loss
+        host[:, 1] = view.logprob
+        host[:, 2] = view.gain
+        host[:, 3] = _ranks(view.gain, matters)
+        host[:, 4] = _ranks(mean, matters)
+        host[:, len(START_HOST) :] = view.resonance
+    return table
 
 
 def pair_features(pair: Pair, start: int, num_layers: int) -> Features:

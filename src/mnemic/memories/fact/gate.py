@@ -213,7 +213,7 @@ def best_starts(pair: Pair, odds: npt.NDArray[np.float64], alternatives: int) ->
         return ((pair.item.answer_from, 1.0),)
     impossible = np.arange(len(odds)) < pair.item.answer_from
     said = said_words(pair) | impossible
-    content = np.array([w.content for w in pair.item.words])
+    content = pair.item.flags[0]
     odds = np.where(said if (content & ~said).any() else impossible, -np.inf, odds)
     best = [int(i) for i in np.argsort(-odds, kind="stable")[:alternatives] if np.isfinite(odds[i])]
     weights = np.exp(odds[best] - odds[best[0]])

@@ -155,7 +155,7 @@ def _read_item(words: Sequence[Word], form: Form, read: TextStates, reader: Text
         states[known] = projection.apply(stacked[first - 1], whole=form.asked)
     limit = float(np.finfo(np.float16).max)
     return ItemReading(
-        np.array([reader.first_token(w.text) for w in words], dtype=np.int32),
+        np.array(reader.first_tokens([w.text for w in words]), dtype=np.int32),
         loss,
         np.clip(states, -limit, limit).astype(np.float16),
     )

@@ -14,7 +14,7 @@ from .config import FactConfig
 from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
 from .reading import ItemReading, Projection, QueryReading, read_items, read_queries
-from .texts import TextReader
+from .texts import TextReader, surely_fits
 from .words import STOP_WORDS, answer_begin, answer_end, content_norms, same_question, span_text, spoken_words
 
 Reading = TypeVar("Reading")
@@ -166,8 +166,7 @@ class Router:
     def fits(self, text: str) -> bool:
         """Return whether a text is short enough to be read."""
         window = self.window
-        # no tokenizer makes more tokens than there are bytes, and few texts are long: most needn't be counted
-        if window is None or self._reader is None or 4 * len(text) < window:
+        if window is None or self._reader is None or surely_fits(text, window):
             return True
         return self._reader.count_tokens(text) <= window
 

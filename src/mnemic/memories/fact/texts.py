@@ -6,6 +6,9 @@ from typing import Protocol
 
 from ...types import FloatArray
 
+_SPECIAL = 8
+"""Special tokens that a tokenizer may add to a text, at most."""
+
 
 @dataclass(frozen=True)
 class TextStates:
@@ -49,6 +52,11 @@ class TextReader(Protocol):
         """Return what the host makes of texts behind a prefix; `ends` when only what follows them is wanted."""
         ...
 
-    def first_token(self, word: str) -> int:
-        """Return the first token of a word in the middle of a text (with its leading space)."""
+    def first_tokens(self, words: Sequence[str]) -> list[int]:
+        """Return the first token of each word in the middle of a text (with its leading space)."""
         ...
+
+
+def surely_fits(text: str, window: int) -> bool:
+    """Return whether a text is so short that its tokens needn't be counted: none is made of less than a byte."""
+    return 4 * len(text) + _SPECIAL <= window

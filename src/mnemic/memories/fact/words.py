@@ -60,6 +60,11 @@ class Word(NamedTuple):
         """Whether the word looks like a name or a number: it has a capital or a digit."""
         return any(c.isupper() or c.isdigit() for c in self.text)
 
+    @property
+    def digit(self) -> bool:
+        """Whether the word holds a digit."""
+        return any(c.isdigit() for c in self.text)
+
 
 def split_words(text: str) -> list[Word]:
     """Return the words of a text in order. A possessive ending belongs to the word's span, not to its `norm`."""

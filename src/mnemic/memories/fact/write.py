@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ...store.base import Store
 from ...types import Action, FloatArray, Item
@@ -41,6 +42,14 @@ class _Rival:
         return _answer(self.text, self.old)
 
 
+class _Near(NamedTuple):
+    """A stored item that shares a meaningful word with a new text."""
+
+    item: Item
+    text: Text
+    cosine: float
+
+
 class Writer:
     """Decides how a text is stored.
 
@@ -63,8 +72,7 @@ class Writer:
         """
         new = Text(text)
         near = self._near(new, key, scope)
-        for item, cosine in near:
-            old = Text(item.text)
+        for item, old, cosine in near:
             if _wording(old.words) == _wording(new.words):
                 if item.text == text:
                     return Decision(action="skipped", reason="already known, word for word", item=item)
@@ -90,15 +98,15 @@ class Writer:
         others = tuple(r.item for r in rivals if r.item.id != item.id and r.answer & said)
         return Decision(action="superseded", reason=reason, item=item, others=others)
 
-    def _near(self, new: Text, key: FloatArray, scope: str) -> list[tuple[Item, float]]:
+    def _near(self, new: Text, key: FloatArray, scope: str) -> list[_Near]:
         """Return the items that a text may repeat or contradict, the most similar first: all share a meaningful word with it."""
         found = {s.id: s.score for s in self._store.search(key, _NEAREST, scope)}
         by_words = [s.id for s in self._store.search_words(sorted(new.norms), _NEAREST, scope) if s.id not in found]
         if by_words:
             found |= zip(by_words, (float(c) for c in self._store.keys(by_words, scope) @ key), strict=True)
         items = [(self._store.get(i, scope), cosine) for i, cosine in found.items()]
-        related = [(item, cosine) for item, cosine in items if item.text == new.text or Text(item.text).norms & new.norms]
-        return sorted(related, key=lambda pair: -pair[1])
+        near = [_Near(item, Text(item.text), cosine) for item, cosine in items]
+        return sorted([n for n in near if n.item.text == new.text or n.text.norms & new.norms], key=lambda n: -n.cosine)
 
     def _nearly_same(self, old: Text, new: Text, cosine: float) -> bool:
         config = self._router.config
@@ -107,12 +115,12 @@ class Writer:
         # names and numbers carry the fact: a difference there is another fact, however alike the sentences
         return cosine > config.duplicate_cosine and overlap >= config.duplicate_overlap and old.norms == new.norms
 
-    def _rivals(self, new: Text, near: Sequence[tuple[Item, float]], reading: ItemReading | None) -> list[_Rival]:
+    def _rivals(self, new: Text, near: Sequence[_Near], reading: ItemReading | None) -> list[_Rival]:
         """Return the items that, for the gate at its strict threshold, already answer the text's own beginning."""
         router = self._router
         if (reading is None and router.gate.projection is not None) or not near:
             return []
-        olds = [Text(item.text) for item, _ in near]
+        olds = [n.text for n in near]
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
         starts = router.gate.find_starts([router.pair(old, new, None, None) for old in olds], alternatives=1)
         beginnings = [new.answer_from or found[0][0] for found in starts]
@@ -120,15 +128,15 @@ class Writer:
         usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
         if not usable:
             return []
-        stored = router.read_stored([near[i][0] for i in usable])
+        stored = router.read_stored([near[i].item for i in usable])
         distinct = list(dict.fromkeys(stems[i].text for i in usable))
         readings = dict(zip(distinct, router.read_queries(distinct), strict=True))
         pairs = [
-            replace(router.pair(stems[i], olds[i], readings[stems[i].text], stored.get(near[i][0].id)), cosine=near[i][1])
+            replace(router.pair(stems[i], olds[i], readings[stems[i].text], stored.get(near[i].item.id)), cosine=near[i].cosine)
             for i in usable
         ]
         return [
-            _Rival(item=near[i][0], text=olds[i], old=verdict.starts[0][0], new=beginnings[i])
+            _Rival(item=near[i].item, text=olds[i], old=verdict.starts[0][0], new=beginnings[i])
             for i, verdict in zip(usable, router.judge_pairs(pairs), strict=True)
             if verdict is not None and verdict.strict
         ]
@@ -194,4 +202,4 @@ def _is_ending(tail: Sequence[Word], shared: int) -> bool:
 
 
 def _numeric(words: Sequence[Word]) -> bool:
-    return any(c.isdigit() for w in words for c in w.text)
+    return any(w.digit for w in words)
