@@ -15,16 +15,30 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stories", default=None, metavar="PATH", help="folder of the stories260K model (or MNEMIC_STORIES)")
+    parser.addoption(
+        "--gpt2-tokenizer", default=None, metavar="PATH", help="folder of GPT-2's tokenizer files (or MNEMIC_GPT2_TOKENIZER)"
+    )
 
 
-@pytest.fixture(scope="session")
-def stories_path(request: pytest.FixtureRequest) -> Path:
-    """Folder of a really trained tiny model; where there is none, a named skip."""
-    named = request.config.getoption("--stories") or os.environ.get("MNEMIC_STORIES")
-    beside = request.config.rootpath.parent / "shared" / "models" / "stories260K"
+def _found(request: pytest.FixtureRequest, option: str, variable: str, folder: str, what: str) -> Path:
+    """Return a folder named by an option or a variable, or lying beside the repository; skip the test where there is none."""
+    named = request.config.getoption(option) or os.environ.get(variable)
+    beside = request.config.rootpath.parent / "shared" / "models" / folder
     path = Path(named) if named else beside
     if (path / "config.json").is_file():
         return path
     if named:
-        pytest.fail(f"no model at {path}, named by --stories or MNEMIC_STORIES")
-    pytest.skip("stories260K is absent: pass --stories PATH or set MNEMIC_STORIES")
+        pytest.fail(f"nothing at {path}, named by {option} or {variable}")
+    pytest.skip(f"{what} is absent: pass {option} PATH or set {variable}")
+
+
+@pytest.fixture(scope="session")
+def stories_path(request: pytest.FixtureRequest) -> Path:
+    """The stories260K model."""
+    return _found(request, "--stories", "MNEMIC_STORIES", "stories260K", "stories260K")
+
+
+@pytest.fixture(scope="session")
+def gpt2_tokenizer_path(request: pytest.FixtureRequest) -> Path:
+    """GPT-2's tokenizer files."""
+    return _found(request, "--gpt2-tokenizer", "MNEMIC_GPT2_TOKENIZER", "gpt2_tokenizer", "GPT-2's tokenizer")

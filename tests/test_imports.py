@@ -12,7 +12,8 @@ SRC = Path(__file__).parent.parent / "src" / "mnemic"
 
 PLAIN = {"types", "errors"}
 BELOW_ASSISTANT = PLAIN | {
-    "checkpoint", "encoders", "explain", "gates", "generation", "host_texts", "hosts", "inputs", "memories", "models", "ops",
+    "checkpoint", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs", "memories", "models",
+    "ops",
     "progress", "registry", "settling", "store",
 }  # fmt: skip
 ALLOWED = {
@@ -22,6 +23,7 @@ ALLOWED = {
     "evals": BELOW_ASSISTANT | {"__init__", "assistant"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT | {"learning"},
+    "gpt2": PLAIN | {"hosts", "memories"},
     "settling": PLAIN | {"encoders", "learning", "memories", "store"},
     "learning": PLAIN | {"encoders", "memories", "store"},
     "encoders": PLAIN | {"host_texts"},

@@ -6,11 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ...errors import ShapeError, rule_got_do
 from ..base import HostSpec, Memory, Site, State, StepContext
 from ..readouts import Readouts
 from .cell import GRUMemoryWithDecay
 from .config import Cell, RecurrentConfig, decay_of
 from .segments import split
+from .state import check_finite
 
 _EPSILON = 1e-6
 
@@ -65,6 +67,7 @@ class RecurrentMemory(Memory):
         self.at = nn.ModuleDict()
         self._sites: dict[str, Site] = {}
         self._readouts = Readouts()
+        self._carried: State | None = None
 
     def bind(self, host: HostSpec) -> None:
         """Make a cell and a readout for every site."""
@@ -95,7 +98,15 @@ class RecurrentMemory(Memory):
         }
 
     def begin(self, token_ids: Tensor | None, mask: Tensor) -> State:
-        """Return states of zeros: `[B, K]` for each site, and with segments the sum `[B, D]` and size `[B]` of the open one."""
+        """Return the state of new sequences, zeros unless one was carried on.
+
+        `[B, K]` for each site, and with segments the sum `[B, D]` and size `[B]` of the open one.
+
+        Raises:
+            ShapeError: if the rows aren't a multiple of those carried on.
+        """
+        if self._carried is not None:
+            return _repeated(self._carried, mask)
         state: State = {}
         rows = mask.shape[0]
         for name in self._sites:
@@ -126,7 +137,61 @@ class RecurrentMemory(Memory):
         shift = torch.where(context.mask[..., None], shift, 0.0)
         return (x + shift).to(x.dtype), {**state, **new}
 
+    def carry_on(self, state: State) -> None:
+        """Let the sequences that begin from now on start from a state (persistent memory), until `reset`.
+
+        Rows of a batch begin from the rows of the state; where there are n times as many (beams, several sequences per prompt), n
+        in a row from each.
+
+        Args:
+            state: as `Handle.states(cache)` returns it, of a conversation on the same model.
+
+        Raises:
+            ShapeError: if it isn't a state of this memory. What was carried on before stays.
+            InputError: if a number in it isn't finite. The same.
+        """
+        rows = next((len(value) for value in state.values()), 0)
+        wanted = self._shapes(rows)
+        shapes = {name: list(value.shape) for name, value in state.items()}
+        if not wanted or shapes != wanted:
+            raise ShapeError(rule_got_do(f"A state of this memory holds {wanted}.", shapes, "Take it from the same memory."))
+        check_finite(state)
+        self._carried = {name: value.detach().clone() for name, value in state.items()}
+
+    @property
+    def carried(self) -> State | None:
+        """A copy of what the next sequences begin from; None for nothing."""
+        return None if self._carried is None else {name: value.clone() for name, value in self._carried.items()}
+
+    def reset(self, batch_size: int | None = None) -> None:
+        """Drop what was carried on: sequences begin from zero."""
+        self._carried = None
+
+    def _shapes(self, rows: int) -> dict[str, list[int]]:
+        """Return the shapes of a state with that many rows."""
+        shapes: dict[str, list[int]] = {}
+        for name in self._sites:
+            shapes[name] = [rows, self.config.size]
+            if self.config.segment > 1:
+                shapes[f"{name}.total"] = [rows, self._part(name).weight_out.shape[0]]
+                shapes[f"{name}.tokens"] = [rows]
+        return shapes
+
     def _part(self, name: str) -> _Part:
         part = self.at[name]
         assert isinstance(part, _Part)
         return part
+
+
+def _repeated(state: State, mask: Tensor) -> State:
+    """Return a state with a row for each row of the mask, on its device."""
+    rows, there = mask.shape[0], len(next(iter(state.values())))
+    if rows % there:
+        raise ShapeError(
+            rule_got_do(
+                f"A batch begins from the {there} rows that were carried on, or a multiple of them.",
+                f"{rows} rows",
+                "reset() the memory, or ask with as many rows.",
+            )
+        )
+    return {name: value.to(mask.device).repeat_interleave(rows // there, dim=0) for name, value in state.items()}

@@ -1,0 +1,209 @@
+"""GPT-2 with a memory in it: subclasses of transformers' own model, each a thin face over `attach()`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import GPT2LMHeadModel
+from transformers.cache_utils import DynamicCache
+
+from .errors import ConfigError, rule_got_do
+from .hosts import Handle, attach
+from .hosts.reader import HostReader
+from .memories.base import Memory
+from .memories.recurrent import RecurrentMemory
+from .memories.resonance import ResonanceMemory
+
+
+class _GPT2WithMemory(GPT2LMHeadModel):  # type: ignore[no-untyped-call]
+    """What both faces share."""
+
+    _handle: Handle | None = None
+
+    @property
+    def handle(self) -> Handle:
+        """What `attach` returned.
+
+        Raises:
+            ConfigError: if no memory is attached.
+        """
+        if self._handle is None:
+            raise ConfigError(
+                rule_got_do(
+                    f"A {type(self).__name__} has its memory from from_pretrained_with_memory.",
+                    "one made otherwise",
+                    "Use that, or attach_memory().",
+                )
+            )
+        return self._handle
+
+    def attach_memory(self, memory: Memory) -> None:
+        """Attach a memory to this model; one that is there already is taken off."""
+        if self._handle is not None:
+            self._handle.detach()
+        self._handle = attach(self, [memory])
+
+    def reset(self, batch_size: int | None = None) -> None:
+        """Begin anew: what is kept between calls is dropped.
+
+        Args:
+            batch_size: rows of the next batch; None leaves that open.
+
+        Raises:
+            ConfigError: if it isn't positive.
+        """
+        self.handle.reset(batch_size)
+
+
+class GPT2WithGRUMemory(_GPT2WithMemory):  # type: ignore[no-untyped-call]
+    """A GPT-2 language model with a recurrent memory that fades, of any of its sizes.
+
+        model = GPT2WithGRUMemory.from_pretrained_with_memory("gpt2", decay=0.97)
+        model.reset(batch_size=1)
+        model.generate(**tokenizer("Once", return_tensors="pt"), do_sample=True, temperature=0.8, top_p=0.9)
+
+    Persistent: each `generate` begins from the memory's state at the end of the last one, until `reset`. The text isn't kept.
+    """
+
+    persistent: bool = True
+
+    @classmethod
+    def from_pretrained_with_memory(
+        cls,
+        pretrained_model_name_or_path: Any,
+        *,
+        decay: float = 0.99,
+        half_life: float | None = None,
+        sites: Sequence[str] = ("middle",),
+        size: int = 128,
+        persistent: bool = True,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> "GPT2WithGRUMemory":
+        """Load a GPT-2 and put an untrained memory into it, which changes nothing until it is trained.
+
+        Args:
+            pretrained_model_name_or_path: a folder, or a hub id such as "gpt2-xl", which is then downloaded.
+            decay: what stays of the state per token, in (0, 1].
+            half_life: the same in tokens; takes the place of `decay`.
+            sites: any of "input", "middle", "top".
+            size: numbers in the state of a site.
+            persistent: whether the state outlives a call of `generate`.
+            seed: of the initial weights.
+            kwargs: for transformers' own `from_pretrained`.
+
+        Raises:
+            ConfigError: if a setting can't be used; before anything is loaded.
+        """
+        memory = RecurrentMemory(tuple(sites), size, decay, half_life, seed=seed)
+        model = cls.from_pretrained(pretrained_model_name_or_path, **kwargs)
+        model.persistent = persistent
+        model.attach_memory(memory)
+        return model
+
+    @property
+    def memory(self) -> RecurrentMemory:
+        """The recurrent memory.
+
+        Raises:
+            ConfigError: if none is attached.
+        """
+        (memory,) = self.handle.memories
+        assert isinstance(memory, RecurrentMemory)
+        return memory
+
+    def generate(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Generate as ever; then, if persistent, keep the memory's state for the next call.
+
+        The state is that after every token of the returned sequences, which are read once more for it.
+        """
+        made: Any = super().generate(inputs, *args, **kwargs)  # type: ignore[misc]  # a mixin's self type
+        if self._handle is not None and self.persistent and self.memory.active():
+            ids = inputs if inputs is not None else kwargs.get("input_ids")
+            if ids is None:
+                raise ConfigError(
+                    rule_got_do("A persistent memory reads token ids.", "other inputs", "Pass input_ids, or persistent=False.")
+                )
+            self._keep(made if isinstance(made, Tensor) else made.sequences, ids, kwargs)
+        return made
+
+    @torch.no_grad()
+    def _keep(self, sequences: Tensor, prompts: Tensor, options: dict[str, Any]) -> None:
+        mask = options.get("attention_mask")
+        mask = torch.ones_like(prompts) if mask is None else mask
+        mask = mask.repeat_interleave(len(sequences) // len(mask), dim=0)
+        written = sequences[:, prompts.shape[1] :]
+        ends = self._ends(options)
+        # a row that has ended is filled up with padding
+        over = torch.isin(written, ends).long().cumsum(1) if len(ends) else torch.zeros_like(written)
+        went_on = torch.cat([torch.zeros_like(over[:, :1]), over[:, :-1]], dim=1) == 0
+        mask = torch.cat([mask, went_on.long()], dim=1)
+        cache = DynamicCache(config=self.config)
+        places = (mask.cumsum(1) - 1).clamp(min=0)
+        self(input_ids=sequences, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True)
+        (state,) = self.handle.states(cache)
+        if state is not None:
+            self.memory.carry_on(state)
+
+    def _ends(self, options: dict[str, Any]) -> Tensor:
+        ends = options.get("eos_token_id", self.generation_config.eos_token_id)
+        ends = [] if ends is None else ends
+        return torch.as_tensor([ends] if isinstance(ends, int) else ends, device=self.device, dtype=torch.long)
+
+
+class GPT2AdaptiveResonanceGating(_GPT2WithMemory):  # type: ignore[no-untyped-call]
+    """A GPT-2 language model whose states pass a gate of adaptive resonance: what is strange to the memory is damped."""
+
+    @classmethod
+    def from_pretrained_with_memory(
+        cls,
+        pretrained_model_name_or_path: Any,
+        *,
+        vigilance: float = 0.7,
+        capacity: int = 256,
+        sites: Sequence[str] = ("top",),
+        **kwargs: Any,
+    ) -> "GPT2AdaptiveResonanceGating":
+        """Load a GPT-2 and put an empty resonance memory into it: it changes nothing until it has learned and its gate is open.
+
+        Args:
+            pretrained_model_name_or_path: a folder or a hub id.
+            vigilance: match from which a state counts as known, in [0, 1].
+            capacity: prototypes at most.
+            sites: any of "input", "top", "logits".
+            kwargs: for transformers' own `from_pretrained`.
+
+        Raises:
+            ConfigError: if a setting can't be used; before anything is loaded.
+        """
+        memory = ResonanceMemory(tuple(sites), capacity, vigilance)
+        model = cls.from_pretrained(pretrained_model_name_or_path, **kwargs)
+        model.attach_memory(memory)
+        return model
+
+    @property
+    def memory(self) -> ResonanceMemory:
+        """The resonance memory.
+
+        Raises:
+            ConfigError: if none is attached.
+        """
+        (memory,) = self.handle.memories
+        assert isinstance(memory, ResonanceMemory)
+        return memory
+
+    def observe(self, sequences: Sequence[Sequence[int]]) -> Tensor:
+        """Learn prototypes from the states of token sequences, in order; return where each token went.
+
+        Raises:
+            InputError: if a sequence is empty or longer than the window.
+            ConfigError: if the memory sits at the logits: give it distributions by `memory.observe`.
+        """
+        (site,) = self.memory.sites()[:1]
+        if site.kind == "logits":
+            raise ConfigError(rule_got_do("States are read at the input or the top.", site.kind, "Call memory.observe yourself."))
+        reader = HostReader(self, None)
+        layer = 0 if site.kind == "input" else reader.num_layers
+        states = [read.states[layer] for read in reader.read_tokens(sequences, [layer])]
+        return self.memory.observe(torch.cat(states))
