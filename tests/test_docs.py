@@ -62,6 +62,11 @@ def test_python_examples_are_true(home: Path, page: str, values: int) -> None:
     assert run_and_compare("".join(runnable), ROOT / page) >= values
 
 
+def test_the_card_of_resonance_is_true() -> None:
+    page = ROOT / "docs" / "memories" / "resonance.md"
+    assert run_and_compare("".join(blocks(page, "python")), page) == 2
+
+
 @pytest.mark.smollm2
 def test_command_examples_run(home: Path) -> None:
     commands = [line[2:] for code in blocks(ROOT / "README.md", "console") for line in code.splitlines() if line.startswith("$ ")]

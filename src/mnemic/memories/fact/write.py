@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ...ops.resonance import resonates
 from ...store.base import Store
 from ...types import Action, FloatArray, Item
 from .features import Text
@@ -113,7 +114,7 @@ class Writer:
         a, b = {w.norm for w in old.words}, {w.norm for w in new.words}
         overlap = len(a & b) / max(1, len(a | b))
         # names and numbers carry the fact: a difference there is another fact, however alike the sentences
-        return cosine > config.duplicate_cosine and overlap >= config.duplicate_overlap and old.norms == new.norms
+        return resonates(cosine, config.duplicate_cosine) and overlap >= config.duplicate_overlap and old.norms == new.norms
 
     def _rivals(self, new: Text, near: Sequence[_Near], reading: ItemReading | None) -> list[_Rival]:
         """Return the items that, for the gate at its strict threshold, already answer the text's own beginning."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from ...errors import InputError, ShapeError, rule_got_do
-from ...ops.resonance import Matches, choose, complement_code, cosine_match, fuzzy_match, loaded_vigilance
+from ...ops.resonance import Matches, choose, complement_code, cosine_match, fuzzy_match, loaded_vigilance, ward
 from .config import CellConfig
 
 NO_LABEL = -1
@@ -130,6 +130,20 @@ class ResonanceCell(nn.Module, ABC):
             torch.tensor(match, dtype=torch.float32, device=device),
             torch.tensor(new, dtype=torch.bool, device=device),
         )
+
+    @torch.no_grad()
+    def groups(self, count: int = 1, *, cost: float = float("inf")) -> Tensor:
+        """Return `[C]` which prototypes belong together, -1 for free slots: Ward's method, weighted by what each has taken in.
+
+        One pass makes more prototypes than there are things, in an order-dependent way; their unions depend on the order less.
+
+        Args:
+            count: so many groups at least.
+            cost: no union that costs more (`ops.resonance.ward`).
+        """
+        groups = torch.full_like(self.label, -1)
+        groups[self.used] = ward(self.prototypes[self.used], self.count[self.used], count=count, cost=cost)
+        return groups
 
     def checked(self, x: Tensor) -> Tensor:
         """Return a stream as the cell computes with it.

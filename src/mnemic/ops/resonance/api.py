@@ -1,6 +1,6 @@
 """Adaptive resonance: match, choice, vigilance (Carpenter, Grossberg & Rosen 1991, Fuzzy ART, Neural Networks 4)."""
 
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor
@@ -51,8 +51,12 @@ def cosine_match(code: Tensor, prototypes: Tensor) -> Matches:
     return Matches(cosine, cosine.clamp(min=0.0))
 
 
-def resonates(match: float, vigilance: float) -> bool:
-    """Return whether a match is close enough to count as the same: the vigilance test (eq. 6)."""
+@overload
+def resonates(match: float, vigilance: float) -> bool: ...
+@overload
+def resonates(match: Tensor, vigilance: Tensor | float) -> Tensor: ...
+def resonates(match: Tensor | float, vigilance: Tensor | float) -> Tensor | bool:
+    """Return whether a match is close enough to count as the same thing: the vigilance test (eq. 6)."""
     return match >= vigilance
 
 
@@ -64,7 +68,7 @@ def choose(matches: Matches, allowed: Tensor, vigilance: Tensor | float) -> tupl
         allowed: `[..., C]` or `[C]` bool: prototypes that are in use.
         vigilance: bound on the match, one or per input.
     """
-    passing = (matches.match >= vigilance) & allowed
+    passing = resonates(matches.match, vigilance) & allowed
     order = torch.where(passing, matches.choice, -torch.inf)
     return order.argmax(-1), passing.any(-1)
 

@@ -1,0 +1,125 @@
+"""Clusters of a stream, seen once: adaptive resonance, BIRCH, k-means in small batches."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ...memories.resonance import CellConfig, CosineARTCell
+from ...types import FloatArray
+
+Labels = npt.NDArray[np.int64]
+_CAPACITY = 4096
+
+
+@contextmanager
+def unconverged() -> Iterator[None]:
+    """Leave out scikit-learn's advice on settings: tuning tries some that are too coarse, and scores say so."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+class Stream(NamedTuple):
+    """Vectors `[N, E]` in order, and what each stands for `[N]`."""
+
+    x: FloatArray
+    labels: Labels
+
+    def shuffled(self, seed: int) -> "Stream":
+        """Return the stream in another order."""
+        order = np.random.default_rng(seed).permutation(len(self.x))
+        return Stream(self.x[order], self.labels[order])
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to cluster. settings: what its tuning tries, as many for each method; run: settings, vectors, groups -> labels."""
+
+    title: str
+    settings: Sequence[float]
+    run: Callable[[float, FloatArray, int], Labels]
+
+
+def resonance(vigilance: float, x: FloatArray, groups: int) -> Labels:
+    """Return the groups of one pass of cosine ART at a vigilance, its prototypes joined to so many groups."""
+    cell = CosineARTCell(x.shape[1], CellConfig(capacity=_CAPACITY, vigilance=vigilance, rate=0.01, average=True))
+    stream = torch.from_numpy(np.ascontiguousarray(x))
+    cell.learn(stream)
+    slots = cell.assign(stream).slots
+    # what has drifted out of reach of its prototype stays by itself
+    labels = torch.where(slots >= 0, cell.groups(groups)[slots.clamp(min=0)], groups + torch.arange(len(slots)))
+    return labels.numpy()
+
+
+def resonance_alone(vigilance: float, x: FloatArray, groups: int) -> Labels:
+    """Return the prototypes that took the vectors in, as they came: nothing is told and nothing is joined."""
+    cell = CosineARTCell(x.shape[1], CellConfig(capacity=_CAPACITY, vigilance=vigilance, rate=0.01, average=True))
+    return cell.learn(torch.from_numpy(np.ascontiguousarray(x))).slots.numpy()
+
+
+def birch(threshold: float, x: FloatArray, groups: int) -> Labels:
+    """Return the groups of BIRCH (Zhang et al. 1996), its subclusters joined to so many groups."""
+    from sklearn.cluster import Birch
+
+    with unconverged():
+        return _labels(Birch(threshold=threshold, n_clusters=groups).fit(x))
+
+
+def birch_alone(threshold: float, x: FloatArray, groups: int) -> Labels:
+    """Return BIRCH's subclusters as they are."""
+    from sklearn.cluster import Birch
+
+    return _labels(Birch(threshold=threshold, n_clusters=None).fit(x))
+
+
+def small_batches(size: float, x: FloatArray, groups: int) -> Labels:
+    """Return the groups of k-means in small batches (Sculley 2010), one pass."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    model = MiniBatchKMeans(groups, batch_size=int(size), max_iter=1, n_init=1, random_state=0)
+    return _labels(model.fit(x))
+
+
+def _labels(model: Any) -> Labels:
+    return np.asarray(model.labels_, dtype=np.int64)
+
+
+TOLD = (
+    Method("resonance", (0.60, 0.64, 0.68, 0.72, 0.76, 0.80), resonance),
+    Method("BIRCH", (0.40, 0.45, 0.50, 0.55, 0.60, 0.65), birch),
+    Method("MiniBatchKMeans", (128, 256, 512, 1024, 2048, 4096), small_batches),
+)
+"""Methods that are told how many groups there are."""
+ALONE = (
+    Method("resonance, groups not told", (0.45, 0.50, 0.55, 0.60, 0.65, 0.70), resonance_alone),
+    Method("BIRCH, groups not told", (0.55, 0.60, 0.65, 0.70, 0.75, 0.80), birch_alone),
+)
+"""Methods that aren't."""
+
+
+def mutual_information(truth: Labels, found: Labels) -> float:
+    """Return adjusted mutual information (Vinh, Epps & Bailey 2010): 0 by chance, 1 for equal partitions."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    return float(adjusted_mutual_info_score(truth, found))
+
+
+def tune(method: Method, streams: Sequence[Stream], *, tell: Callable[[], None]) -> float:
+    """Return the setting with the best mean score over development streams; `tell` is called after each run."""
+
+    def score(setting: float) -> float:
+        found = []
+        for stream in streams:
+            found.append(mutual_information(stream.labels, method.run(setting, stream.x, len(set(stream.labels.tolist())))))
+            tell()
+        return float(np.mean(found))
+
+    return max(method.settings, key=score)
