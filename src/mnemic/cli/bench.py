@@ -46,7 +46,7 @@ bench = typer.Typer(
 
 
 def _benches() -> typer.Typer:
-    from ..evals import edits, gatefit, pairs, quality, report, speed, streams
+    from ..evals import edits, gatefit, pairs, quality, recurrent, report, speed, streams
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
@@ -54,6 +54,12 @@ def _benches() -> typer.Typer:
         ("pairs", pairs.PairsConfig, pairs.run, "Teach two facts about each subject: every question has to get its own answer."),
         ("quality", quality.QualityConfig, quality.run, "Compare the text after a memory has spoken with the base model's."),
         ("speed", speed.SpeedConfig, speed.run, "Time generation with and without memory, learning and retrieval."),
+        (
+            "recurrent",
+            recurrent.RecurrentBenchConfig,
+            recurrent.run,
+            "A fading state over a long text: norms, half-lives, speed.",
+        ),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:

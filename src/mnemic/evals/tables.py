@@ -209,6 +209,50 @@ def _speed(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _recurrent(data: Data) -> tuple[Table, ...]:
+    def number(value: float | None) -> str:
+        return "∞" if value is None else f"{value:.3g}"
+
+    tokens = data["config"]["tokens"]
+    return (
+        Table(
+            title=f"A state of random weights over {tokens:,} tokens, {data['config']['seeds']} seeds",
+            header=(
+                "cell",
+                "decay",
+                "size at first",
+                "at last",
+                "beyond 0.95",
+                "turning",
+                "spread",
+                "half-life",
+                "ln 2 / -ln decay",
+            ),
+            rows=tuple(
+                (
+                    d["cell"],
+                    f"{d['decay']:g}",
+                    *(f"{d[name]:.3f}" for name in ("first", "last", "saturated", "turning", "spread")),
+                    number(d["half_life"]),
+                    number(d["stated"]),
+                )
+                for d in data["drift"]
+            ),
+            note=provenance(data),
+        ),
+        Table(
+            title="Blocked scan against the token loop, projections outside of both",
+            header=("", "loop / scan", "states differ by", "gradients differ by"),
+            rows=tuple((t["title"], cell(t["ratio"], 2), f"{t['values']:.1e}", f"{t['gradients']:.1e}") for t in data["timing"]),
+        ),
+        Table(
+            title="Tokens/s with recurrent memory and resonance attached and speaking, over plain, batch 1",
+            header=("cell", "ratio"),
+            rows=tuple((name, cell(interval)) for name, interval in data["speed"].items()),
+        ),
+    )
+
+
 def _streams(data: Data) -> tuple[Table, ...]:
     def setting(value: float | None) -> str:
         return "–" if value is None else f"{value:g}"
@@ -250,6 +294,7 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("edits", 1): _edits,
     ("pairs", 1): _pairs,
     ("quality", 2): _quality,
+    ("recurrent", 1): _recurrent,
     ("speed", 1): _speed,
     ("streams", 1): _streams,
 }
