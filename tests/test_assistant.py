@@ -290,6 +290,19 @@ def test_of_statements_that_part_at_the_answer_the_later_one_speaks(make: Callab
             lm.forget(item.id)
 
 
+def test_what_is_said_again_after_something_else_is_the_latest(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm._use(replace(lm.gate, subject_threshold=-50.0, open_threshold=-50.0, whole_threshold=-50.0))
+    red, green = "The bike of Xanthe is chained to the red fence.", "The bike of Xanthe is chained to the green gate."
+    other = "The ship Winter Plough is painted blue."
+    lm.learn([red, green, other], force=True)
+    again = lm.learn(red)
+    assert (again.action, again.reason) == ("updated", "said again after something else")
+    assert lm.recall("The bike of Xanthe is chained to the")[0].item.text == red
+    assert [lm.learn(text).action for text in (red, other)] == ["skipped", "skipped"]
+    assert len(lm.items()) == 3
+
+
 def test_forgetting_gives_the_base_model_back(make: Callable[..., MemoryLM]) -> None:
     lm = make()
     item = lm.learn(FACT).item

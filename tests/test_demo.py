@@ -38,7 +38,7 @@ class PerfectLM:
                 return Learned(action="skipped", item=item, reason="already known", ms=1.0)
         item = Item(
             id=f"i{len(self.stored)}", scope="default", text=text, category=None, importance=0.5, source=None, reason="new",
-            status="active", created=0.0, last_used=None, uses=0, supersedes=None, superseded_by=None,
+            status="active", created=0.0, said=0.0, last_used=None, uses=0, supersedes=None, superseded_by=None,
         )  # fmt: skip
         self.stored.append(item)
         return Learned(action="added", item=item, reason="new", ms=1.0)

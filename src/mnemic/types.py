@@ -31,6 +31,8 @@ class Item:
     """Why it was admitted, in words."""
     status: Status
     created: float
+    said: float
+    """When its text was last taught: a correction of spelling, or saying it again after something else, counts."""
     last_used: float | None
     uses: int
     supersedes: str | None

@@ -24,6 +24,7 @@ ITEM = Item(
     reason="new",
     status="active",
     created=1_700_000_000.0,
+    said=1_700_000_000.0,
     last_used=None,
     uses=0,
     supersedes=None,

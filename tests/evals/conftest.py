@@ -104,6 +104,7 @@ def item(text):
         reason="new",
         status="active",
         created=0.0,
+        said=0.0,
         last_used=None,
         uses=0,
         supersedes=None,

@@ -168,6 +168,7 @@ class ReferenceStore:
             reason=new.reason,
             status="active",
             created=0.0,
+            said=0.0,
             last_used=None,
             uses=0,
             supersedes=new.supersedes,

@@ -169,7 +169,7 @@ def plain(item: Item, names: dict[str, str] | None = None) -> Item:
         for field in ("id", "supersedes", "superseded_by")
         if (value := getattr(item, field))
     }
-    return replace(item, created=0.0, last_used=None if item.last_used is None else 1.0, **named)
+    return replace(item, created=0.0, said=0.0, last_used=None if item.last_used is None else 1.0, **named)
 
 
 def told(event: Event, names: dict[str, str] | None = None) -> tuple[int, str, str, str]:

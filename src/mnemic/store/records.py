@@ -14,7 +14,7 @@ from . import checks
 SHOWN_SCOPES = 5
 
 SELECT_ITEMS = """
-SELECT i.seq, i.id, s.name, p.text, p.category, p.importance, p.source, j.reason, i.status, i.created, c.last_used,
+SELECT i.seq, i.id, s.name, p.text, p.category, p.importance, p.source, j.reason, i.status, i.created, j.at, c.last_used,
        coalesce(c.uses, 0), older.id, newer.id
 FROM items i
 JOIN scopes s ON s.id = i.scope
@@ -65,7 +65,7 @@ def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:
 
 def item_of(row: tuple[Any, ...]) -> Item:
     """Return the item of a row of `SELECT_ITEMS`."""
-    _, item_id, scope, text, category, importance, source, reason, status, created, last_used, uses, older, newer = row
+    _, item_id, scope, text, category, importance, source, reason, status, created, said, last_used, uses, older, newer = row
     return Item(
         id=item_id,
         scope=scope,
@@ -76,6 +76,7 @@ def item_of(row: tuple[Any, ...]) -> Item:
         reason=reason,
         status=status,
         created=created,
+        said=said,
         last_used=last_used,
         uses=uses,
         supersedes=older,
@@ -164,6 +165,7 @@ def add(db: sqlite3.Connection, new: NewItem, key: FloatArray) -> Item:
         reason=new.reason,
         status="active",
         created=now,
+        said=now,
         last_used=None,
         uses=0,
         supersedes=new.supersedes,

@@ -211,7 +211,7 @@ class Router:
 
     def _standing(self, item: Item, now: float) -> float:
         """Return what importance and recency add to an item's rank."""
-        age_days = max(0.0, now - max(item.created, item.last_used or 0.0)) / _DAY_SECONDS
+        age_days = max(0.0, now - max(item.said, item.last_used or 0.0)) / _DAY_SECONDS
         recency = math.exp(-math.log(2) * age_days / self.config.decay_half_life_days)
         return self.config.importance_weight * item.importance + self.config.decay_weight * recency
 
@@ -251,7 +251,7 @@ def _latest_first(row: list[Candidate]) -> list[Candidate]:
     asked = row[0].pair.item.question
     # words alone don't tell "Who designed C++?" from "Who designed C#?"
     alike = [c for c in row if c.accepted and c.stem == stem and same_question(asked or "", c.pair.item.question or "")]
-    latest = max(alike, key=lambda c: c.item.created)
+    latest = max(alike, key=lambda c: c.item.said)
     return [latest, *(c for c in row if c is not latest)]
 
 

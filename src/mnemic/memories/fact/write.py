@@ -76,6 +76,8 @@ class Writer:
         for item, old, cosine in near:
             if _wording(old.words) == _wording(new.words):
                 if item.text == text:
+                    if any(n.item.said > item.said and _parallel(n.text.words, new.words) for n in near):
+                        return Decision(action="updated", reason="said again after something else", item=item)
                     return Decision(action="skipped", reason="already known, word for word", item=item)
                 return Decision(action="updated", reason="the same words, written otherwise", item=item)
             if self._nearly_same(old, new, cosine):
@@ -154,8 +156,7 @@ def _answer(text: Text, start: int) -> set[str]:
 
 def _ending(old: Text, new: Text) -> set[str]:
     """Return the meaningful words of what the old text answers: from where the two part, or behind its question."""
-    parted = (i for i, (a, b) in enumerate(zip(old.words, new.words, strict=False)) if a.norm != b.norm)
-    begin = old.answer_from or next(parted, min(len(old.words), len(new.words)))
+    begin = old.answer_from or _shared(old.words, new.words)
     return {w.norm for w in old.words[begin:] if w.content}
 
 
@@ -166,15 +167,23 @@ def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
     password is a", "The wifi password is b". Whatever else begins alike may well be true together ("Ann was born in Oslo", "Ann
     was born in 1970"; "Marta is allergic to nuts", "... to milk") and is left to the gate.
     """
-    shared = 0
-    while shared < min(len(old), len(new)) and old[shared].norm == new[shared].norm:
-        shared += 1
-    if not _equates(old, shared):
-        return False
+    shared = _shared(old, new)
     tails = (old[shared:], new[shared:])
     if {w.norm for w in tails[0]} & {w.norm for w in tails[1]} or _numeric(tails[0]) != _numeric(tails[1]):
         return False
-    return sum(w.content for w in old[:shared]) >= 2 and all(_is_ending(tail, shared) for tail in tails)
+    return _equates(old, shared) and _parallel(old, new)
+
+
+def _parallel(old: Sequence[Word], new: Sequence[Word]) -> bool:
+    """Return whether two texts begin alike, with at least two meaningful words, and end in two different answers."""
+    shared = _shared(old, new)
+    return sum(w.content for w in old[:shared]) >= 2 and all(_is_ending(words[shared:], shared) for words in (old, new))
+
+
+def _shared(old: Sequence[Word], new: Sequence[Word]) -> int:
+    """Return with how many equal words two texts begin."""
+    pairs = zip(old, new, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a.norm != b.norm), min(len(old), len(new)))
 
 
 def _answers_anew(old: Text, new: Text) -> bool:
