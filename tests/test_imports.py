@@ -19,10 +19,11 @@ BELOW_ASSISTANT = PLAIN | {
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
-    "cli": {"__init__", "assistant", "evals", "models", "encoders", "store", "inputs"} | PLAIN,
-    "evals": BELOW_ASSISTANT | {"__init__", "assistant"},
+    "cli": {"__init__", "assistant", "evals", "train", "models", "encoders", "store", "inputs"} | PLAIN,
+    "evals": BELOW_ASSISTANT | {"__init__", "assistant", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT | {"learning"},
+    "train": PLAIN | {"hosts", "memories"},
     "gpt2": PLAIN | {"hosts", "memories"},
     "settling": PLAIN | {"encoders", "learning", "memories", "store"},
     "learning": PLAIN | {"encoders", "memories", "store"},

@@ -1,0 +1,1 @@
+"""Training of memories on a frozen host: `mnemic train`."""

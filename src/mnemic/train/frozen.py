@@ -1,0 +1,105 @@
+"""What a frozen host makes of windows, read once and kept: its last states, and what it says by itself."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..errors import ConfigError, rule_got_do
+from ..hosts.families import locate
+from ..hosts.fingerprint import fingerprint
+from ..hosts.reader import HostReader
+from .top import Head
+
+_AT_ONCE = 4
+_VERSION = b"frozen-1"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """One document.
+
+    ids: `[N, W]`. states: `[N, W, D]` after the final norm, float16. nats: `[N, W-1]` of the host alone. normaliser: `[N, W-1]`,
+    the log of the sum over its exponentiated logits, before each of these tokens.
+    """
+
+    ids: Tensor
+    states: Tensor
+    nats: Tensor
+    normaliser: Tensor
+
+
+class Freezer:
+    """Reads documents through a host, or takes them from a folder where they were kept."""
+
+    def __init__(self, model: Any, tokenizer: Any, folder: Path | None) -> None:
+        """Prepare to read.
+
+        Raises:
+            ConfigError: if the head isn't linear: what it says of a changed state can't be computed from its weights.
+        """
+        self._reader = HostReader(model, tokenizer)
+        head = locate(model).head
+        if not isinstance(head, torch.nn.Linear):
+            raise ConfigError(rule_got_do("Training at the top needs a linear head.", type(head).__name__, "Train another host."))
+        self.head = Head(head.weight.detach().float(), None if head.bias is None else head.bias.detach().float())
+        self._folder = folder
+        self._host = fingerprint(model)
+
+    def read(self, documents: Sequence[Tensor], tell: Callable[[int], None]) -> list[Frozen]:
+        """Return documents `[N, W]` as the host reads them; `tell` is called with the tokens that are done."""
+        return [self._one(ids, tell) for ids in documents]
+
+    def _one(self, ids: Tensor, tell: Callable[[int], None]) -> Frozen:
+        path = self._path(ids)
+        if path is not None and path.is_file():
+            try:
+                kept = load_file(path)
+                tell(ids.numel())
+                return Frozen(ids, kept["states"], kept["nats"], kept["normaliser"])
+            except (SafetensorError, OSError, KeyError):
+                # a cache: what can't be read is read anew
+                path.unlink(missing_ok=True)
+        layer, made = self._reader.num_layers, []
+        for begin in range(0, len(ids), _AT_ONCE):
+            rows = ids[begin : begin + _AT_ONCE]
+            made += self._reader.read_tokens(rows.tolist(), (layer,), losses=True)
+            tell(rows.numel())
+        states = torch.stack([read.states[layer] for read in made])
+        nats = torch.stack([read.losses for read in made if read.losses is not None])
+        said = (states[:, :-1] * self.head.weight[ids[:, 1:]]).sum(-1)
+        if self.head.bias is not None:
+            said = said + self.head.bias[ids[:, 1:]]
+        frozen = Frozen(ids, states.half(), nats, nats + said)
+        if path is not None:
+            _keep(path, frozen)
+        return frozen
+
+    def _path(self, ids: Tensor) -> Path | None:
+        if self._folder is None:
+            return None
+        digest = hashlib.sha256(_VERSION + self._host.encode() + repr(tuple(ids.shape)).encode() + ids.numpy().tobytes())
+        return self._folder / f"{digest.hexdigest()[:32]}.safetensors"
+
+
+def _keep(path: Path, frozen: Frozen) -> None:
+    """Write a document's reading, whole or not at all; a cache that can't be written is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+        os.close(handle)
+        try:
+            save_file({"states": frozen.states, "nats": frozen.nats, "normaliser": frozen.normaliser}, name)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError:
+        return

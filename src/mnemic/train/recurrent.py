@@ -1,0 +1,234 @@
+"""`mnemic train recurrent`: the recurrent memory at the top of a frozen host, on windows that the host can't see across."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, rule_got_do
+from ..hosts import Handle, attach
+from ..memories.base import Site, State, StepContext
+from ..memories.recurrent import RecurrentMemory
+from ..memories.recurrent.config import Cell
+from . import checkpoint
+from .corpus import Parts, Streams
+from .frozen import Frozen
+from .top import Head, close_loss, exact_loss
+
+_CLIP = 1.0
+_WARM_UP = 30
+Stage = Callable[[str, int, int], None]
+"""Told of a stage, how much of it is done, and its size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a recurrent memory is trained."""
+
+    size: int = 256
+    """Numbers in the state."""
+    decay: float = 0.999
+    """What stays of the state per token, in (0, 1]."""
+    cell: Cell = "mingru"
+    """"gru" or "mingru"."""
+    segment: int = 1
+    """Tokens per update of the state."""
+    rows: int = 8
+    """Documents read side by side."""
+    truncate: int = 2
+    """Windows through which gradients flow back."""
+    epochs: int = 4
+    """Passes over the text at most."""
+    patience: int = 2
+    """Epochs without a better development loss after which training stops."""
+    rate: float = 2e-3
+    """Highest learning rate; it rises for 30 steps and falls along a cosine."""
+    weight_decay: float = 0.01
+    """Of AdamW."""
+    common: int = 4000
+    """Most frequent tokens that the training loss sums over; reported losses sum over all."""
+    seed: int = 0
+    """Of weights and the order of documents."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name in ("rows", "truncate", "epochs", "patience", "common"):
+            if getattr(self, name) < 1:
+                raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
+        if self.rate <= 0 or self.weight_decay < 0:
+            raise ConfigError(
+                rule_got_do("rate is positive and weight_decay isn't negative.", (self.rate, self.weight_decay), "Correct them.")
+            )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained memory, attached, and the development loss after each epoch, in nats per token."""
+
+    handle: Handle
+    memory: RecurrentMemory
+    losses: list[float]
+
+
+@dataclass
+class _Course:
+    """Where training is: what a checkpoint holds."""
+
+    epoch: int = 0
+    step: int = 0
+    best: float = math.inf
+    losses: list[float] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one memory on documents that the host has read."""
+
+    def __init__(self, model: Any, frozen: Sequence[Frozen], parts: Parts, head: Head, recipe: Recipe) -> None:
+        """Attach a new memory to the model.
+
+        Raises:
+            ConfigError: if a setting can't be used.
+        """
+        self._frozen, self._parts, self._head, self._recipe = frozen, parts, head, recipe
+        self.memory = RecurrentMemory(
+            ("top",), recipe.size, recipe.decay, cell=recipe.cell, segment=recipe.segment, seed=recipe.seed
+        )
+        self.handle = attach(model, [self.memory])
+        if recipe.cell == "mingru":
+            # gates begin nearly shut: a state that is overwritten by every token carries nothing across a window
+            with torch.no_grad():
+                self._part.cell.bias_in[: recipe.size] = -3.0
+        self._optimizer = torch.optim.AdamW(
+            self.memory.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.99)
+        )
+        counts = torch.bincount(torch.cat([frozen[i].ids.flatten() for i in parts.train]), minlength=len(head.weight))
+        self._common = torch.nonzero(counts)[:, 0][counts[counts > 0].argsort(descending=True, stable=True)[: recipe.common]]
+
+    @property
+    def _part(self) -> Any:
+        return self.memory.at["top"]
+
+    def train(self, *, folder: Path | None, tell: Stage) -> Trained:
+        """Train until the epochs are over or the development loss stops falling; the best epoch's weights are kept.
+
+        Args:
+            folder: where progress is kept after each epoch, and taken up again bit for bit; None for nowhere.
+            tell: told what goes on.
+
+        Raises:
+            ConfigError: if the folder holds the progress of another training.
+        """
+        course, best = _Course(), None
+        identity = json.dumps({**asdict(self._recipe), "host": self.memory.bound_to, "data": self._digest()}, sort_keys=True)
+        if folder is not None:
+            found = checkpoint.load(folder, identity, self.memory, self._optimizer)
+            if found is not None:
+                course, best = _Course(**found.course), found.best
+        steps = self._recipe.epochs * math.ceil(sum(len(self._frozen[i].ids) for i in self._parts.train) / self._recipe.rows)
+        while course.epoch < self._recipe.epochs and not self._over(course):
+            self._epoch(course, steps, tell)
+            loss = float(np.mean(self.losses(self._parts.development, tell=tell)))
+            course.epoch += 1
+            course.losses.append(loss)
+            if loss < course.best:
+                course.best = loss
+                best = {name: value.clone() for name, value in self.memory.state_dict().items()}
+            if folder is not None:
+                checkpoint.save(folder, identity, self.memory, self._optimizer, asdict(course), best or {})
+        if best:
+            self.memory.load_state_dict(best)
+        return Trained(self.handle, self.memory, course.losses)
+
+    def losses(
+        self, documents: Sequence[int], *, how: str = "carried", tell: Stage = lambda stage, done, size: None
+    ) -> list[float]:
+        """Return exact nats per token of documents, one number for each.
+
+        Args:
+            documents: their numbers.
+            how: "carried" from window to window, "reset" at each window, or "other": each window begins from the state at the end
+                of the next document.
+            tell: told what goes on.
+        """
+        return [float(nats.mean()) for nats in self.nats(documents, how=how, tell=tell)]
+
+    @torch.no_grad()
+    def nats(self, documents: Sequence[int], *, how: str, tell: Stage = lambda stage, done, size: None) -> list[Tensor]:
+        """Return the same for every token: `[N, W-1]` for each document."""
+        out = []
+        for number, index in enumerate(documents):
+            document, state, rows = self._frozen[index], self._fresh(1), []
+            if how == "other":
+                for window in self._frozen[documents[(number + 1) % len(documents)]].states:
+                    state = self._step(window[None].float(), state)[1]
+            start = state
+            for ids, states in zip(document.ids, document.states, strict=True):
+                shift, state = self._step(states[None].float(), state if how == "carried" else start)
+                rows.append(exact_loss(shift[0], states, ids, self._head))
+            out.append(torch.stack(rows))
+            tell("measure", number + 1, len(documents))
+        return out
+
+    def _over(self, course: _Course) -> bool:
+        since = len(course.losses) - 1 - int(np.argmin(course.losses)) if course.losses else 0
+        return since >= self._recipe.patience
+
+    def _epoch(self, course: _Course, steps: int, tell: Stage) -> None:
+        recipe = self._recipe
+        order = np.random.default_rng([recipe.seed, course.epoch]).permutation(self._parts.train).tolist()
+        sizes = [len(document.ids) for document in self._frozen]
+        streams, state = Streams(sizes, recipe.rows, order), self._fresh(recipe.rows)
+        losses: list[Tensor] = []
+
+        def begin(row: int) -> None:
+            nonlocal state
+            keep = torch.ones(recipe.rows, dtype=torch.bool)
+            keep[row] = False
+            state = {name: torch.where(keep.view(-1, *[1] * (value.ndim - 1)), value, 0) for name, value in state.items()}
+
+        while places := streams.step(begin):
+            rows = torch.tensor([row for row, _, _ in places])
+            here = [(self._frozen[document], window) for _, document, window in places]
+            states = torch.stack([d.states[w] for d, w in here]).float()
+            shift, after = self._step(states, {name: value[rows] for name, value in state.items()})
+            state = {name: value.index_copy(0, rows, after[name]) for name, value in state.items()}
+            ids, normaliser = torch.stack([d.ids[w] for d, w in here]), torch.stack([d.normaliser[w] for d, w in here])
+            losses.append(close_loss(shift, states, ids, normaliser, self._head, self._common).mean())
+            if len(losses) == recipe.truncate:
+                self._descend(losses, course, steps)
+                state = {name: value.detach() for name, value in state.items()}
+                losses = []
+                tell(f"epoch {course.epoch + 1}", course.step, steps)
+        if losses:
+            self._descend(losses, course, steps)
+
+    def _descend(self, losses: Sequence[Tensor], course: _Course, steps: int) -> None:
+        course.step += len(losses)
+        warm, cool = min(1.0, course.step / _WARM_UP), 0.5 * (1 + math.cos(math.pi * min(1.0, course.step / steps)))
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._recipe.rate * warm * cool
+        self._optimizer.zero_grad()
+        torch.stack(list(losses)).mean().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.memory.parameters(), _CLIP)
+        self._optimizer.step()
+
+    def _fresh(self, rows: int) -> State:
+        return self.memory.begin(None, torch.ones(rows, 1, dtype=torch.bool))
+
+    def _step(self, states: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return what the memory adds to states `[B, W, D]`, and its state after them."""
+        rows, width = states.shape[:2]
+        context = StepContext(
+            site=Site("top"), token_ids=None, mask=torch.ones(rows, width, dtype=torch.bool), kept=torch.arange(width)
+        )
+        changed, after = self.memory.step(states, state, context)
+        return changed - states, after
+
+    def _digest(self) -> list[int]:
+        return [int(self._frozen[i].ids.sum()) for i in [*self._parts.train, *self._parts.development]]

@@ -1,0 +1,179 @@
+"""Training of the recurrent memory: the loss by hand, what is learned, and that it goes on where it stopped."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mnemic.errors import ConfigError, InputError
+from mnemic.testing import tiny_model
+from mnemic.testing.models import VOCAB
+from mnemic.train.corpus import Streams, documents, split, windows
+from mnemic.train.frozen import Freezer
+from mnemic.train.recurrent import Recipe, Trainer
+from mnemic.train.top import Head, close_loss, exact_loss
+
+WINDOW = 8
+
+
+class Letters:
+    """A tokenizer of characters."""
+
+    def __call__(self, text: str, **options: object) -> dict[str, list[int]]:
+        return {"input_ids": [ord(c) % (VOCAB - 2) for c in text]}
+
+
+def topics(count: int = 24, length: int = 96) -> list[torch.Tensor]:
+    """Documents that use four letters each: whoever remembers which is better off in every window."""
+    out = []
+    for number in range(count):
+        generator = torch.Generator().manual_seed(number)
+        letters = torch.tensor([[1, 2, 3, 4], [11, 12, 13, 14], [21, 22, 23, 24]][number % 3])
+        out.append(letters[torch.randint(0, 4, (length // WINDOW, WINDOW), generator=generator)])
+    return out
+
+
+def prepared(folder: Path | None = None) -> tuple[Any, Freezer, list[Any]]:
+    model = tiny_model("llama")
+    freezer = Freezer(model, Letters(), folder)
+    return model, freezer, freezer.read(topics(), lambda tokens: None)
+
+
+RECIPE = Recipe(size=16, decay=0.99, rows=4, epochs=3, common=50, rate=2e-2, truncate=2)
+
+
+@pytest.mark.parametrize("family", ["llama", "phi"])
+def test_what_is_kept_of_a_host_gives_its_losses_back(family: str) -> None:
+    """With a bias in the head (Phi) and without."""
+    model = tiny_model(family)
+    freezer = Freezer(model, Letters(), None)
+    (document,) = freezer.read(topics(1), lambda tokens: None)
+    with torch.no_grad():
+        logits = model(document.ids).logits.float()
+    # states are kept in float16: 11 bits
+    torch.testing.assert_close(document.normaliser, logits[:, :-1].logsumexp(-1), rtol=0, atol=1e-4)
+    nothing = torch.zeros(WINDOW, document.states.shape[-1])
+    exact = exact_loss(nothing, document.states[0], document.ids[0], freezer.head)
+    torch.testing.assert_close(exact, document.nats[0], rtol=0, atol=2e-2)
+    close = close_loss(
+        nothing[None], document.states[:1].float(), document.ids[:1], document.normaliser[:1], freezer.head, torch.arange(5)
+    )
+    torch.testing.assert_close(close, document.nats[:1], rtol=0, atol=2e-2)
+
+
+def test_the_training_loss_is_the_exact_one_where_the_part_is_all() -> None:
+    generator = torch.Generator().manual_seed(0)
+    head = Head(torch.randn(VOCAB, 6, generator=generator), torch.randn(VOCAB, generator=generator))
+    states, shift = torch.randn(2, 5, 6, generator=generator), torch.randn(2, 5, 6, generator=generator)
+    ids = torch.randint(0, VOCAB, (2, 5), generator=generator)
+    normaliser = torch.nn.functional.linear(states, *head).logsumexp(-1)[:, :-1]
+    # what is beside the part has no mass: the approximation has nothing to leave out
+    close = close_loss(shift, states, ids, normaliser, head, torch.arange(VOCAB))
+    exact = torch.stack([exact_loss(s, h, i, head) for s, h, i in zip(shift, states, ids, strict=True)])
+    torch.testing.assert_close(close, exact, rtol=1e-4, atol=1e-4)
+
+
+def test_a_memory_learns_what_a_document_is_about(tmp_path: Path) -> None:
+    model, freezer, frozen = prepared()
+    parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
+    trainer = Trainer(model, frozen, parts, freezer.head, RECIPE)
+    untrained = trainer.losses(parts.held)
+    alone = [float(frozen[i].nats.mean()) for i in parts.held]
+    assert untrained == pytest.approx(alone, abs=2e-2)
+    assert not trainer.memory.active()
+    trained = trainer.train(folder=None, tell=lambda stage, done, size: None)
+    assert trained.memory.active()
+    assert trained.losses[-1] < trained.losses[0]
+    carried, reset, other = (sum(trainer.losses(parts.held, how=how)) for how in ("carried", "reset", "other"))
+    assert carried < reset < sum(alone)
+    assert carried < other
+    # what was trained on kept states speaks inside the model
+    document = frozen[parts.held[0]]
+    with torch.no_grad():
+        logits = model(document.ids[:1]).logits
+        nats = torch.nn.functional.cross_entropy(logits[0, :-1].float(), document.ids[0, 1:])
+    inside = trainer.nats(parts.held[:1], how="reset")[0][0].mean()
+    torch.testing.assert_close(nats, inside, rtol=0, atol=2e-2)
+
+
+def test_training_goes_on_where_it_stopped_bit_for_bit(tmp_path: Path) -> None:
+    def trainer(recipe: Recipe = RECIPE) -> Trainer:
+        model, freezer, frozen = prepared(tmp_path / "states")
+        parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
+        return Trainer(model, frozen, parts, freezer.head, recipe)
+
+    def silent(stage: str, done: int, size: int) -> None:
+        return None
+
+    whole = trainer().train(folder=None, tell=silent)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(stage: str, done: int, size: int) -> None:
+        if stage == "epoch 3":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        trainer().train(folder=tmp_path / "run", tell=stop)
+    resumed = trainer().train(folder=tmp_path / "run", tell=silent)
+    assert resumed.losses == whole.losses
+    for name, value in whole.memory.state_dict().items():
+        assert torch.equal(value, resumed.memory.state_dict()[name]), name
+    with pytest.raises(ConfigError, match="A training goes on with the settings"):
+        trainer(Recipe(size=16, decay=0.5, common=50)).train(folder=tmp_path / "run", tell=silent)
+    (tmp_path / "run" / "progress.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match="Progress is a file that training wrote"):
+        trainer().train(folder=tmp_path / "run", tell=silent)
+
+
+def test_it_stops_when_nothing_gets_better() -> None:
+    model, freezer, frozen = prepared()
+    parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
+    # a step too large to learn anything by
+    recipe = Recipe(size=16, rows=4, epochs=20, patience=2, rate=50.0, common=50)
+    trained = Trainer(model, frozen, parts, freezer.head, recipe).train(folder=None, tell=lambda stage, done, size: None)
+    assert len(trained.losses) < 20
+    assert min(trained.losses) == trained.losses[-3]
+
+
+def test_rows_take_documents_in_turn() -> None:
+    streams, begun = Streams([2, 1, 3], 2, [2, 0, 1]), []
+    steps = []
+    while places := streams.step(begun.append):
+        steps.append(places)
+    assert steps == [[(0, 2, 0), (1, 0, 0)], [(0, 2, 1), (1, 0, 1)], [(0, 2, 2), (1, 1, 0)]]
+    assert begun == [0, 1, 1, 0, 1]
+
+
+def test_texts_and_windows(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("= One\nabc\n= Two\ndefghi\n", encoding="utf-8")
+    assert documents(path, "= ") == ["= One\nabc\n", "= Two\ndefghi\n"]
+    assert documents(path, None) == ["= One\nabc\n= Two\ndefghi\n"]
+    assert [w.shape for w in windows(Letters(), ["abcdefg", "ab"], 3)] == [(2, 3)]
+    with pytest.raises(ConfigError, match="A separator is a regular expression"):
+        documents(path, "(")
+    with pytest.raises(InputError, match="readable UTF-8"):
+        documents(tmp_path / "none", None)
+    (tmp_path / "empty").write_text(" \n", encoding="utf-8")
+    with pytest.raises(InputError, match="holds words"):
+        documents(tmp_path / "empty", None)
+    with pytest.raises(InputError, match="There are documents to train on"):
+        split([5, 5], development=0.1, held=0.1, seed=0)
+
+
+def test_a_broken_reading_is_read_anew(tmp_path: Path) -> None:
+    _, _, first = prepared(tmp_path)
+    kept = sorted(tmp_path.glob("*.safetensors"))
+    assert len(kept) == len(first)
+    kept[0].write_bytes(b"nothing")
+    _, _, again = prepared(tmp_path)
+    assert all(torch.equal(a.states, b.states) and torch.equal(a.nats, b.nats) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("settings", [{"rows": 0}, {"truncate": 0}, {"rate": 0.0}, {"weight_decay": -1.0}, {"patience": 0}])
+def test_settings_out_of_range(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        Recipe(**settings)
