@@ -23,7 +23,7 @@ ALLOWED = {
     "evals": BELOW_ASSISTANT | {"__init__", "assistant", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT | {"learning"},
-    "train": PLAIN | {"hosts", "memories"},
+    "train": PLAIN | {"hosts", "memories", "models"},
     "gpt2": PLAIN | {"hosts", "memories"},
     "settling": PLAIN | {"encoders", "learning", "memories", "store"},
     "learning": PLAIN | {"encoders", "memories", "store"},

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 import torch
 
+from mnemic.checkpoint import load_pretrained
 from mnemic.errors import ConfigError, InputError
 from mnemic.testing import tiny_model
 from mnemic.testing.models import VOCAB
 from mnemic.train.corpus import Streams, documents, split, windows
 from mnemic.train.frozen import Freezer
 from mnemic.train.recurrent import Recipe, Trainer
+from mnemic.train.run import TrainConfig, run
 from mnemic.train.top import Head, close_loss, exact_loss
 
 WINDOW = 8
@@ -177,3 +179,26 @@ def test_a_broken_reading_is_read_anew(tmp_path: Path) -> None:
 def test_settings_out_of_range(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         Recipe(**settings)
+
+
+def test_the_command_trains_saves_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    sizes = "\n".join("=" + "".join(chr(int(i) + 32) for i in d.flatten()) for d in topics(24))
+    path.write_text(sizes, encoding="utf-8")
+    settings: dict[str, Any] = {"data": path, "separator": "=", "window": WINDOW, "size": 16, "epochs": 2, "common": 50}
+    config = TrainConfig(**settings, rate=2e-2, rows=4, out=tmp_path / "memory")
+    told: list[str] = []
+    summary = run(config, tell=lambda stage, done, size: told.append(stage), loads=lambda name: (tiny_model("llama"), Letters()))
+    assert summary.memory < summary.alone
+    assert {"read", "epoch 1", "epoch 2", "measure"} <= set(told)
+    assert not (tmp_path / "memory.progress").exists()
+    model = tiny_model("llama")
+    handle = load_pretrained(tmp_path / "memory", model)
+    (memory,) = handle.memories
+    assert memory.active()
+    with pytest.raises(ConfigError, match="A memory is written to a new folder"):
+        run(TrainConfig(**settings, out=tmp_path), loads=lambda name: (tiny_model("llama"), Letters()))
+    with pytest.raises(ConfigError, match="A window has at least 2 tokens"):
+        TrainConfig(window=1)
+    with pytest.raises(ConfigError, match="shares that leave something"):
+        TrainConfig(development=0.5, held=0.6)

@@ -13,6 +13,7 @@ from .forget import forget
 from .learn import learn
 from .list import list_items
 from .recall import recall
+from .train import train
 from .why import why
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app.command("why")(why)
 app.command("list")(list_items)
 app.command("forget")(forget)
 app.add_typer(bench, name="bench")
+app.add_typer(train, name="train")
 app.command("doctor")(doctor)
 
 

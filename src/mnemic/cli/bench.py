@@ -7,41 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from . import output
 from .exits import FAILED
 from .fields import command_from
+from .lazy import lazy
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; `-` is standard output.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
 SAVING = (
     inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Json),
     inspect.Parameter("markdown", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Markdown),
-)
-
-
-class LazyGroup(TyperGroup):
-    """Command group that makes its commands when one of them, or their list, is wanted."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of all benches."""
-        self._load()
-        return super().list_commands(ctx)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return one bench, or None."""
-        self._load()
-        return super().get_command(ctx, cmd_name)
-
-    def _load(self) -> None:
-        if not self.commands:
-            whole: Any = typer.main.get_command(_benches())
-            self.commands.update(whole.commands)
-
-
-bench = typer.Typer(
-    cls=LazyGroup, no_args_is_help=True, help="Measure: answers, speed and text quality, beside the usual baselines."
 )
 
 
@@ -132,3 +108,6 @@ def generate(
     made = generator.generate(n, seed, split, probes=probes)
     records.write_records(file, made)
     output.say(f"{len(made)} facts written to {file}")
+
+
+bench = lazy(_benches, "Measure: answers, speed and text quality, beside the usual baselines.")

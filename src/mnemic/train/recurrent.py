@@ -29,7 +29,7 @@ Stage = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a recurrent memory is trained."""
+    """How a recurrent memory is trained, whatever the text."""
 
     size: int = 256
     """Numbers in the state."""

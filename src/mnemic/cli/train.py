@@ -1,0 +1,36 @@
+"""`mnemic train`: train a memory on a frozen model. Nothing of it is imported before it is asked for."""
+
+from typing import Any
+
+import typer
+
+from . import output
+from .fields import command_from
+from .lazy import lazy
+
+
+def _trainings() -> typer.Typer:
+    from ..train import run
+
+    app = typer.Typer()
+    # a group of one would otherwise be that one
+    app.callback()(lambda: None)
+    app.command("recurrent", help="Train the recurrent memory on a text, the model frozen, and save it.")(
+        command_from(run.TrainConfig, _recurrent)
+    )
+    return app
+
+
+def _recurrent(config: Any) -> None:
+    from ..evals.progress import Progress
+    from ..train import run
+
+    with Progress("reading", 100, shown=output.err.is_terminal) as bar:
+        summary = run.run(config, tell=lambda stage, done, size: bar.say(f"{stage} {done}/{size}"))
+    output.say(
+        f"{summary.out}: {summary.memory:.4f} nats per token on text that it wasn't trained on, {summary.alone:.4f} without it,"
+        f" after {summary.epochs} epochs."
+    )
+
+
+train = lazy(_trainings, "Train a memory on a frozen model.")

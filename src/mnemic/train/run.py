@@ -1,0 +1,81 @@
+"""From settings to a saved memory: the whole of `mnemic train recurrent`."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, rule_got_do
+from ..models import load_model
+from .material import MaterialConfig, prepare
+from .recurrent import Recipe, Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(MaterialConfig, Recipe):
+    """What is trained on what, and where the result goes."""
+
+    out: Path = Path("recurrent")
+    """Folder for the trained memory. Progress is kept beside it until the end: the same command goes on where it stopped."""
+    model: str = "smollm2"
+    """The language model."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers of both."""
+        MaterialConfig.__post_init__(self)
+        Recipe.__post_init__(self)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained, without the rest."""
+        return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSummary:
+    """Nats per token on text that was not trained on: the host alone, and with the memory. epochs: how many were made."""
+
+    out: Path
+    epochs: int
+    alone: float
+    memory: float
+
+
+def run(
+    config: TrainConfig,
+    *,
+    tell: Callable[[str, int, int], None] = lambda stage, done, size: None,
+    loads: Callable[[str], tuple[Any, Any]] = load_model,
+) -> TrainSummary:
+    """Train a memory and save it as `Handle.save_pretrained` does.
+
+    Args:
+        config: what to train on what.
+        tell: told of a stage, how much of it is done, and its size.
+        loads: opens model and tokenizer.
+
+    Raises:
+        ConfigError: if the model, a setting or a folder can't be used.
+        InputError: if the text can't be used.
+    """
+    out = config.out.expanduser()
+    if out.exists() and not (out / "mnemic.json").is_file():
+        raise ConfigError(rule_got_do("A memory is written to a new folder or over a memory.", config.out, "Choose another."))
+    model, tokenizer = loads(config.model)
+    material = prepare(config, model, tokenizer, tell)
+    trainer = Trainer(model, material.frozen, material.parts, material.head, config.recipe)
+    progress = out.with_name(f"{out.name}.progress")
+    trained = trainer.train(folder=progress, tell=tell)
+    held = material.parts.held
+    summary = TrainSummary(
+        out=config.out,
+        epochs=len(trained.losses),
+        alone=float(np.mean([float(material.frozen[i].nats.mean()) for i in held])),
+        memory=float(np.mean(trainer.losses(held, tell=tell))),
+    )
+    trained.handle.save_pretrained(out)
+    shutil.rmtree(progress, ignore_errors=True)
+    return summary
