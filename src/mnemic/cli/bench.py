@@ -22,7 +22,7 @@ SAVING = (
 
 
 def _benches() -> typer.Typer:
-    from ..evals import edits, gatefit, pairs, quality, recurrent, report, speed, streams
+    from ..evals import edits, gatefit, pairs, quality, recurrent, report, speed, streams, windows
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
@@ -35,6 +35,12 @@ def _benches() -> typer.Typer:
             recurrent.RecurrentBenchConfig,
             recurrent.run,
             "A fading state over a long text: norms, half-lives, speed.",
+        ),
+        (
+            "windows",
+            windows.WindowsConfig,
+            windows.run,
+            "Train recurrent memories and measure text that the model can't see across.",
         ),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]

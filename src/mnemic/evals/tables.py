@@ -290,6 +290,24 @@ def _streams(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _windows(data: Data) -> tuple[Table, ...]:
+    seeds = len(data["epochs"])
+    return (
+        Table(
+            title=f"Nats per token in windows of {data['config']['window']}, {data['tokens']:,} held-out tokens, {seeds} seeds",
+            header=("", "nats", "this minus the memory's", "by seed"),
+            rows=(
+                ("recurrent memory, state carried on", cell(data["memory"]), "–", "–"),
+                *(
+                    (r["title"], cell(r["nats"]), cell(r["gain"], 4), ", ".join(f"{gain:.4f}" for gain in r["seeds"]))
+                    for r in data["rows"]
+                ),
+            ),
+            note=provenance(data) + f" over {data['documents']} documents and the seeds; cache weight {data['cache_weight']:g}",
+        ),
+    )
+
+
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("edits", 1): _edits,
     ("pairs", 1): _pairs,
@@ -297,5 +315,6 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("recurrent", 1): _recurrent,
     ("speed", 1): _speed,
     ("streams", 1): _streams,
+    ("windows", 1): _windows,
 }
 """By bench and version of its results."""

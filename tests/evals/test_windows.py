@@ -1,0 +1,58 @@
+"""The bench of windows: its unigram cache by hand, and a small run of the whole."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mnemic.errors import ConfigError
+from mnemic.evals.results import to_json
+from mnemic.evals.tables import tables_of
+from mnemic.evals.windows import WindowsConfig, cache_nats, run
+from mnemic.testing import tiny_model
+from mnemic.testing.models import VOCAB
+from mnemic.train.frozen import Frozen
+
+
+class Letters:
+    """A tokenizer of characters."""
+
+    def __call__(self, text: str, **options: object) -> dict[str, list[int]]:
+        return {"input_ids": [ord(c) % (VOCAB - 2) for c in text]}
+
+
+def test_the_cache_by_hand() -> None:
+    ids = torch.tensor([[5, 5, 6], [5, 7, 7]])
+    nats = torch.full((2, 2), math.log(4))
+    found = cache_nats(Frozen(ids, torch.zeros(2, 3, 1), nats, nats), 0.5).exp().reciprocal()
+    # the model gives a quarter to everything; before each token the cache holds what came before it in the whole document
+    shares = torch.tensor([[1 / 1, 0 / 2], [0 / 4, 1 / 5]], dtype=torch.float64)
+    torch.testing.assert_close(found, 0.5 * 0.25 + 0.5 * shares, rtol=1e-6, atol=0)
+
+
+def test_a_small_run_sees_what_the_memory_adds(tmp_path: Path) -> None:
+    documents = []
+    for number in range(24):
+        generator = torch.Generator().manual_seed(number)
+        letters = ["abcd", "klmn", "uvwx"][number % 3]
+        documents.append("=" + "".join(letters[int(i)] for i in torch.randint(0, 4, (95,), generator=generator)))
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(documents), encoding="utf-8")
+    settings: dict[str, Any] = {"data": path, "separator": "=", "window": 8, "size": 16, "epochs": 3, "common": 50, "rate": 2e-2}
+    model = tiny_model("llama")
+    summary = run(WindowsConfig(**settings, rows=4, seeds=2), loads=lambda name: (model, Letters()))
+    alone, reset, other, cache = summary.rows
+    assert len(summary.epochs) == 2
+    for row in (alone, reset, other):
+        assert row.gain.value > 0, row.title
+        assert len(row.seeds) == 2
+        assert row.gain.value == pytest.approx(row.nats.value - summary.memory.value)
+    assert cache.nats.value < alone.nats.value
+    # every memory was taken off again
+    assert not model._forward_pre_hooks
+    (table,) = tables_of(to_json(summary))
+    assert len(table.rows) == 5
+    with pytest.raises(ConfigError, match="seeds is at least 1"):
+        WindowsConfig(seeds=0)
