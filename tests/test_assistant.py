@@ -503,7 +503,8 @@ def test_a_calibrated_gate_reads_the_host_and_can_be_kept(make: Callable[..., Me
     key = next(iter(again.store.get_states([item.id], f"{again.texts.fingerprint}:{again.gate.projection.identity}")), None)
     assert key == item.id
     (short,) = again.router.read_texts(["Bob sleeps."])
-    again.router.keep_readings({item.id: short})
+    assert short is not None
+    again.router.keep_readings({item.id: short.item})
     assert again.recall(PROMPT)[0].parts["resonance_0"] == pytest.approx(after.parts["resonance_0"], abs=2**-9)
 
 
@@ -550,10 +551,9 @@ def test_an_answered_question_is_read_as_questions_are(make: Callable[..., Memor
     lm.calibrate(examples_of(generate(30, seed=3, split="dev")))
     projection = lm.gate.projection
     assert projection is not None
-    (plain,), (labelled,) = lm.router.read_texts([f"{QUESTION} {ANSWER}"]), lm.router.read_texts([f"Q: {QUESTION}\nA: {ANSWER}"])
+    fresh = [*lm.router.read_texts([f"{QUESTION} {ANSWER}"]), *lm.router.read_texts([f"Q: {QUESTION}\nA: {ANSWER}"])]
     (asked,) = lm.router.read_queries([QUESTION])
-    assert plain is not None
-    assert labelled is not None
+    plain, labelled = (f.item for f in fresh if f is not None)
     assert asked is not None
     # before the answer the model has read what it reads of the bare question: the state is the same but for float16
     first = -len(ANSWER.split())
@@ -561,6 +561,25 @@ def test_an_answered_question_is_read_as_questions_are(make: Callable[..., Memor
     # labels aren't read, nor are they words
     assert labelled.lead_ids.tolist() == plain.lead_ids.tolist()
     np.testing.assert_allclose(labelled.states, plain.states, rtol=1e-3)
+
+
+def test_a_beginning_is_known_from_reading_the_text(make: Callable[..., MemoryLM]) -> None:
+    """One forward pass tells what a text says and how its beginning reads as a query, unless that would read otherwise."""
+    lm = make(window=4096)
+    lm.calibrate(examples_of(generate(30, seed=3, split="dev")))
+    for text, stem in ((FACT, FACT[: FACT.index(ANSWER)].rstrip()), (f"{QUESTION} {ANSWER}", QUESTION)):
+        (fresh,) = lm.router.read_texts([text])
+        (read,) = lm.router.read_queries([stem])
+        assert fresh is not None
+        assert read is not None
+        word = len(fresh.item.lead_ids) - len(ANSWER.split())
+        known = fresh.beginnings({stem: word})[stem]
+        np.testing.assert_allclose(known.state, read.state, atol=1e-4 * float(np.abs(read.state).max()))
+        np.testing.assert_allclose(known.logprobs, read.logprobs, atol=1e-3)
+    (whole,) = lm.router.read_texts(["It is late. The ship sails at nine."])
+    assert whole is not None
+    # a sentence that ends is read as a question is, behind other examples
+    assert whole.beginnings({"It is late.": 3, "": 0}) == {}
 
 
 def test_a_text_that_leaves_no_room_for_the_cue_is_refused_before_anything_is_written(make: Callable[..., MemoryLM]) -> None:

@@ -1,5 +1,7 @@
 """Training of the recurrent memory: the loss by hand, what is learned, and that it goes on where it stopped."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -181,11 +183,35 @@ def test_settings_out_of_range(settings: dict[str, Any]) -> None:
         Recipe(**settings)
 
 
-def test_the_command_trains_saves_and_goes_on(tmp_path: Path) -> None:
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """The documents as a file, each behind a sign of its own."""
     path = tmp_path / "text.txt"
-    sizes = "\n".join("=" + "".join(chr(int(i) + 32) for i in d.flatten()) for d in topics(24))
-    path.write_text(sizes, encoding="utf-8")
-    settings: dict[str, Any] = {"data": path, "separator": "=", "window": WINDOW, "size": 16, "epochs": 2, "common": 50}
+    lines = ["=" + "".join(chr(int(i) + 59) for i in d.flatten()) for d in topics(24)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_two_processes_train_one_memory(tmp_path: Path, text: Path) -> None:
+    """As `accelerate launch` starts them: both end with the same weights, and one of them saves."""
+    script = Path(__file__).parent / "fixtures" / "train_two.py"
+    # its launcher of several processes on one machine; the training itself takes the CPU
+    launch = (
+        "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    )
+    command = [sys.executable, *launch.split(), "--main_process_port", "0", str(script), str(text), str(tmp_path / "memory")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    digests = dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("rank "))
+    assert digests.keys() == {"0", "1"}
+    assert digests["0"] == digests["1"]
+    (gain,) = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("gain ")]
+    assert gain > 0
+    assert not (tmp_path / "memory.progress").exists()
+
+
+def test_the_command_trains_saves_and_goes_on(tmp_path: Path, text: Path) -> None:
+    settings: dict[str, Any] = {"data": text, "separator": "=", "window": WINDOW, "size": 16, "epochs": 2, "common": 50}
     config = TrainConfig(**settings, rate=2e-2, rows=4, out=tmp_path / "memory")
     told: list[str] = []
     summary = run(config, tell=lambda stage, done, size: told.append(stage), loads=lambda name: (tiny_model("llama"), Letters()))

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from .hosts.fingerprint import fingerprint
 from .hosts.reader import HostReader
 from .hosts.reader import TextStates as RawStates
 from .memories.fact.texts import TextStates
+from .types import FloatArray
 
 
 class HostTexts:
@@ -78,6 +80,11 @@ class HostTexts:
             first if read.losses is None else np.concatenate([first, read.losses.numpy()]),
             first[:0] if read.last_logprobs is None else read.last_logprobs.numpy(),
         )
+
+    def after(self, states: FloatArray) -> FloatArray | None:
+        """Return `[k, V]` log-probabilities after `[k, D]` states of the last layer, or None where only a pass can tell."""
+        found = self._reader.after(torch.from_numpy(np.ascontiguousarray(states)))
+        return None if found is None else found.numpy()
 
     def first_tokens(self, words: Sequence[str]) -> list[int]:
         """Return the first token of each word in the middle of a text."""

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from .encoders import Encoder
 from .errors import ConfigError, rule_got_do
 from .memories.fact import Router, Writer
-from .memories.fact.reading import ItemReading
+from .memories.fact.reading import FreshReading
 from .memories.fact.write import Decision
 from .store.base import Store
 from .store.checks import check_label, check_text
@@ -85,19 +85,19 @@ class Teacher:
             keys = self._encoder.encode([lesson.text for lesson in batch])
             readings = self._router.read_texts([lesson.text for lesson in batch])
             shared_ms = (time.perf_counter() - begun) * 1000 / len(batch)
-            for lesson, key, reading in zip(batch, keys, readings, strict=True):
+            for lesson, key, fresh in zip(batch, keys, readings, strict=True):
                 begun = time.perf_counter()
-                decision, item = self._write(lesson, key, reading)
+                decision, item = self._write(lesson, key, fresh)
                 ms = shared_ms + (time.perf_counter() - begun) * 1000
                 learned.append(Learned(action=decision.action, item=item, reason=decision.reason, ms=ms))
                 report()
         return learned
 
-    def _write(self, lesson: Lesson, key: FloatArray, reading: ItemReading | None) -> tuple[Decision, Item | None]:
+    def _write(self, lesson: Lesson, key: FloatArray, fresh: FreshReading | None) -> tuple[Decision, Item | None]:
         """Decide on one text and write it, durably."""
         decision = Decision(action="added", reason="stored as asked")
         if not lesson.force:
-            decision = self._writer.decide(lesson.text, key, reading, lesson.scope)
+            decision = self._writer.decide(lesson.text, key, fresh, lesson.scope)
         known = decision.item
         if decision.action == "skipped" and known is not None:
             if not self._adds_to(lesson, known):
@@ -115,7 +115,7 @@ class Teacher:
                 source=lesson.source,
             )
         else:
-            surprise = reading.surprise if reading is not None else 0.5
+            surprise = fresh.item.surprise if fresh is not None else 0.5
             new = NewItem(
                 text=lesson.text,
                 scope=lesson.scope,
@@ -129,7 +129,7 @@ class Teacher:
                 also_supersedes=tuple(other.id for other in decision.others),
             )
             (item,) = self._store.insert([new])
-        self._router.keep_readings({item.id: reading})
+        self._router.keep_readings({item.id: fresh.item if fresh is not None else None})
         return decision, item
 
     @staticmethod

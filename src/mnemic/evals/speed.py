@@ -252,5 +252,6 @@ def _learn_one(lm: BenchLM, fact: str, watch: _Stopwatch, bar: Progress) -> int:
     watch.add("learn, forward passes", forward)
     watch.add("learn, encoder", encoding)
     watch.add("learn, the rest", whole - forward - encoding)
+    watch.add("learn may take: two passes of the text, the encoder, 5 ms", 2 * forward / max(1, len(passes)) + encoding + 0.005)
     bar.advance()
     return len(passes)

@@ -1,6 +1,7 @@
 """A fixed text before every text that is read: run through the model once, then taken from its cache."""
 
 import copy
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -63,6 +64,8 @@ class _Weights:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
+        self._weights: list[nn.Parameter] = []
+        self._counting: list[nn.Parameter] = []
         self._walk()
 
     def state(self) -> tuple[object, ...]:
@@ -71,8 +74,11 @@ class _Weights:
         if [child for children in self._children for child in children.values() if child is not None] != self._modules[1:]:
             self._walk()
         weights = [weight for table in self._tables for weight in table.values() if weight is not None]
-        # tensors made in inference mode count no versions
-        return tuple([(w.data_ptr(), w.dtype, 0 if w.is_inference() else w._version) for w in weights])
+        if len(weights) != len(self._weights) or not all(map(operator.is_, weights, self._weights)):
+            self._weights = weights
+            # tensors made in inference mode count no versions
+            self._counting = [w for w in weights if not w.is_inference()]
+        return tuple([w.data_ptr() for w in weights]), tuple([w._version for w in self._counting])
 
     def _walk(self) -> None:
         """List the modules breadth first, so that children stand in the order of their parents' tables."""

@@ -58,6 +58,7 @@ class HostReader:
         self._parts = locate(model, parts)
         self._prefixes = PrefixCaches(model)
         self._prefix_tokens: dict[str, list[int]] = {}
+        self._plain_head: bool | None = None
         config: Any = model.config
         self.window: int | None = getattr(config, "max_position_embeddings", None)
         """The longest text in tokens; None for a model that states none."""
@@ -123,6 +124,27 @@ class HostReader:
             read = self._read_batch([sequences[index] for index in batch], wanted, losses, last_logprobs, prefix)
             results.update(zip(batch, read, strict=True))
         return [results[index] for index in range(len(sequences))]
+
+    @torch.inference_mode()
+    def after(self, states: Tensor) -> Tensor | None:
+        """Return `[k, V]` log-probabilities after each of `[k, D]` states of the last layer, without another pass.
+
+        None as long as it isn't known that this host's logits are its head's output and no more (some are capped or scaled); that
+        is looked at when texts are read with losses and the last layer.
+        """
+        if not self._plain_head:
+            return None
+        weight = reference_weight(self._parts.decoder)
+        logits: Tensor = self._parts.head(states.to(weight.device, weight.dtype))
+        return logits.float().log_softmax(-1).cpu()
+
+    def _says(self, states: Tensor, logits: Tensor) -> bool:
+        """Return whether logits are what the head makes of states of the last layer."""
+        head = self._parts.head
+        if not isinstance(head, nn.Linear) or head.in_features != states.shape[-1]:
+            return False
+        # both were computed from the same numbers, in other shapes: they differ by rounding at most
+        return torch.allclose(head(states).float(), logits.float(), rtol=1e-2, atol=1e-2)
 
     def prefix_tokens(self, prefix: str) -> Sequence[int]:
         """Return a prefix as `read` takes it, for `read_tokens`; one that was read before isn't tokenised again."""
@@ -190,6 +212,8 @@ class HostReader:
             nats = last = None
             if losses and logits is not None:
                 nats = _losses(logits, tokens.to(device)).cpu()
+                if self._plain_head is None and self.num_layers in seen:
+                    self._plain_head = self._says(seen[self.num_layers][:1, :1], logits[:1, :1])
             if last_logprobs and logits is not None:
                 ends = logits[torch.arange(len(sequences)), lengths - 1] if losses else logits[:, 0]
                 last = ends.float().log_softmax(-1).cpu()

@@ -48,8 +48,15 @@ class Freezer:
         """
         self._reader = HostReader(model, tokenizer)
         head = locate(model).head
-        if not isinstance(head, torch.nn.Linear):
-            raise ConfigError(rule_got_do("Training at the top needs a linear head.", type(head).__name__, "Train another host."))
+        size = int(model.config.hidden_size)
+        if not isinstance(head, torch.nn.Linear) or head.in_features != size:
+            raise ConfigError(
+                rule_got_do(
+                    "Training at the top needs a linear head over the states themselves.",
+                    f"a {type(head).__name__} beside {size} numbers",
+                    "Train on another host.",
+                )
+            )
         self.head = Head(head.weight.detach().float(), None if head.bias is None else head.bias.detach().float())
         self._folder = folder
         self._host = fingerprint(model)
@@ -74,6 +81,14 @@ class Freezer:
             made += self._reader.read_tokens(rows.tolist(), (layer,), losses=True)
             tell(rows.numel())
         states = torch.stack([read.states[layer] for read in made])
+        if self._reader.after(states[0, :1]) is None:
+            raise ConfigError(
+                rule_got_do(
+                    "Training at the top needs a host whose logits are what its head says of its states.",
+                    "logits that are capped or scaled",
+                    "Train on another host.",
+                )
+            )
         nats = torch.stack([read.losses for read in made if read.losses is not None])
         said = (states[:, :-1] * self.head.weight[ids[:, 1:]]).sum(-1)
         if self.head.bias is not None:

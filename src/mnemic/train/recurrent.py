@@ -19,6 +19,7 @@ from ..memories.recurrent.config import Cell
 from . import checkpoint
 from .corpus import Parts, Streams
 from .frozen import Frozen
+from .together import Together
 from .top import Head, close_loss, exact_loss
 
 _CLIP = 1.0
@@ -89,13 +90,24 @@ class _Course:
 class Trainer:
     """Trains one memory on documents that the host has read."""
 
-    def __init__(self, model: Any, frozen: Sequence[Frozen], parts: Parts, head: Head, recipe: Recipe) -> None:
+    def __init__(
+        self, model: Any, frozen: Sequence[Frozen], parts: Parts, head: Head, recipe: Recipe, together: Together | None = None
+    ) -> None:
         """Attach a new memory to the model.
+
+        Args:
+            model: the host.
+            frozen: documents as it read them.
+            parts: which of them are for what.
+            head: of the host.
+            recipe: how to train.
+            together: other processes that train the same memory on other documents; None for this one alone.
 
         Raises:
             ConfigError: if a setting can't be used.
         """
         self._frozen, self._parts, self._head, self._recipe = frozen, parts, head, recipe
+        self._together = together or Together()
         self.memory = RecurrentMemory(
             ("top",), recipe.size, recipe.decay, cell=recipe.cell, segment=recipe.segment, seed=recipe.seed
         )
@@ -130,7 +142,8 @@ class Trainer:
             found = checkpoint.load(folder, identity, self.memory, self._optimizer)
             if found is not None:
                 course, best = _Course(**found.course), found.best
-        steps = self._recipe.epochs * math.ceil(sum(len(self._frozen[i].ids) for i in self._parts.train) / self._recipe.rows)
+        side_by_side = self._recipe.rows * self._together.size
+        steps = self._recipe.epochs * math.ceil(sum(len(self._frozen[i].ids) for i in self._parts.train) / side_by_side)
         while course.epoch < self._recipe.epochs and not self._over(course):
             self._epoch(course, steps, tell)
             loss = float(np.mean(self.losses(self._parts.development, tell=tell)))
@@ -139,7 +152,7 @@ class Trainer:
             if loss < course.best:
                 course.best = loss
                 best = {name: value.clone() for name, value in self.memory.state_dict().items()}
-            if folder is not None:
+            if folder is not None and self._together.first:
                 checkpoint.save(folder, identity, self.memory, self._optimizer, asdict(course), best or {})
         if best:
             self.memory.load_state_dict(best)
@@ -183,7 +196,8 @@ class Trainer:
         recipe = self._recipe
         order = np.random.default_rng([recipe.seed, course.epoch]).permutation(self._parts.train).tolist()
         sizes = [len(document.ids) for document in self._frozen]
-        streams, state = Streams(sizes, recipe.rows, order), self._fresh(recipe.rows)
+        mine = order[self._together.rank :: self._together.size]
+        streams, state = Streams(sizes, recipe.rows, mine), self._fresh(recipe.rows)
         losses: list[Tensor] = []
 
         def begin(row: int) -> None:
@@ -192,29 +206,40 @@ class Trainer:
             keep[row] = False
             state = {name: torch.where(keep.view(-1, *[1] * (value.ndim - 1)), value, 0) for name, value in state.items()}
 
-        while places := streams.step(begin):
-            rows = torch.tensor([row for row, _, _ in places])
-            here = [(self._frozen[document], window) for _, document, window in places]
-            states = torch.stack([d.states[w] for d, w in here]).float()
-            shift, after = self._step(states, {name: value[rows] for name, value in state.items()})
-            state = {name: value.index_copy(0, rows, after[name]) for name, value in state.items()}
-            ids, normaliser = torch.stack([d.ids[w] for d, w in here]), torch.stack([d.normaliser[w] for d, w in here])
-            losses.append(close_loss(shift, states, ids, normaliser, self._head, self._common).mean())
-            if len(losses) == recipe.truncate:
+        windows, more = 0, True
+        while more:
+            places = streams.step(begin)
+            # a process without documents goes on beside the others until all are through
+            more = self._together.any(bool(places))
+            if places:
+                loss, state = self._loss(places, state)
+                losses.append(loss)
+            windows += more
+            if windows and (windows % recipe.truncate == 0 if more else windows % recipe.truncate):
                 self._descend(losses, course, steps)
                 state = {name: value.detach() for name, value in state.items()}
                 losses = []
                 tell(f"epoch {course.epoch + 1}", course.step, steps)
-        if losses:
-            self._descend(losses, course, steps)
+
+    def _loss(self, places: Sequence[tuple[int, int, int]], state: State) -> tuple[Tensor, State]:
+        """Return the loss of the next windows, (row, document, window) of each, and the state of all rows after them."""
+        rows = torch.tensor([row for row, _, _ in places])
+        here = [(self._frozen[document], window) for _, document, window in places]
+        states = torch.stack([d.states[w] for d, w in here]).float()
+        shift, after = self._step(states, {name: value[rows] for name, value in state.items()})
+        ids, normaliser = torch.stack([d.ids[w] for d, w in here]), torch.stack([d.normaliser[w] for d, w in here])
+        loss = close_loss(shift, states, ids, normaliser, self._head, self._common).mean()
+        return loss, {name: value.index_copy(0, rows, after[name]) for name, value in state.items()}
 
     def _descend(self, losses: Sequence[Tensor], course: _Course, steps: int) -> None:
-        course.step += len(losses)
+        course.step += self._recipe.truncate
         warm, cool = min(1.0, course.step / _WARM_UP), 0.5 * (1 + math.cos(math.pi * min(1.0, course.step / steps)))
         for group in self._optimizer.param_groups:
             group["lr"] = self._recipe.rate * warm * cool
         self._optimizer.zero_grad()
-        torch.stack(list(losses)).mean().backward()  # type: ignore[no-untyped-call]
+        if losses:
+            torch.stack(list(losses)).mean().backward()  # type: ignore[no-untyped-call]
+        self._together.share_gradients(self.memory.parameters())
         torch.nn.utils.clip_grad_norm_(self.memory.parameters(), _CLIP)
         self._optimizer.step()
 

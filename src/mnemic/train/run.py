@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..errors import ConfigError, rule_got_do
 from ..models import load_model
 from .material import MaterialConfig, prepare
 from .recurrent import Recipe, Trainer
+from .together import Together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +65,35 @@ def run(
     out = config.out.expanduser()
     if out.exists() and not (out / "mnemic.json").is_file():
         raise ConfigError(rule_got_do("A memory is written to a new folder or over a memory.", config.out, "Choose another."))
-    model, tokenizer = loads(config.model)
-    material = prepare(config, model, tokenizer, tell)
-    trainer = Trainer(model, material.frozen, material.parts, material.head, config.recipe)
     progress = out.with_name(f"{out.name}.progress")
+    together = Together()
+    try:
+        summary = _train(config, progress, together, tell, loads)
+        together.wait()
+        if together.first:
+            shutil.rmtree(progress, ignore_errors=True)
+        return summary
+    finally:
+        together.leave()
+
+
+def _train(
+    config: TrainConfig,
+    progress: Path,
+    together: Together,
+    tell: Callable[[str, int, int], None],
+    loads: Callable[[str], tuple[Any, Any]],
+) -> TrainSummary:
+    model, tokenizer = loads(config.model)
+    if together.size > 1 and config.states is None:
+        # what one process has read the others take from there
+        config = replace(config, states=progress / "states")
+    if together.first:
+        material = prepare(config, model, tokenizer, tell)
+    together.wait()
+    if not together.first:
+        material = prepare(config, model, tokenizer, tell)
+    trainer = Trainer(model, material.frozen, material.parts, material.head, config.recipe, together)
     trained = trainer.train(folder=progress, tell=tell)
     held = material.parts.held
     summary = TrainSummary(
@@ -76,6 +102,6 @@ def run(
         alone=float(np.mean([float(material.frozen[i].nats.mean()) for i in held])),
         memory=float(np.mean(trainer.losses(held, tell=tell))),
     )
-    trained.handle.save_pretrained(out)
-    shutil.rmtree(progress, ignore_errors=True)
+    if together.first:
+        trained.handle.save_pretrained(config.out.expanduser())
     return summary

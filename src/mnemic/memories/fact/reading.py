@@ -7,7 +7,7 @@ of query states, which keeps their cosines.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -128,11 +128,58 @@ class QueryReading:
     logprobs: FloatArray
 
 
-def read_items(texts: Sequence[str], reader: TextReader, projection: Projection) -> list[ItemReading]:
-    """Read items in as few forward passes as their number allows."""
+@dataclass(frozen=True)
+class FreshReading:
+    """An item that was read just now: beside its reading, everything the host made of it."""
+
+    item: ItemReading
+    _words: Sequence[Word]
+    _form: Form
+    _states: TextStates
+    _reader: TextReader
+    _projection: Projection
+
+    def beginnings(self, queries: Mapping[str, int]) -> dict[str, QueryReading]:
+        """Return how beginnings of the text read as queries, without another pass.
+
+        Those that the host would read otherwise are left out.
+
+        Args:
+            queries: beginnings, each with the index of the word that follows it.
+        """
+        ends = {query: end for query, word in queries.items() if (end := self._end(query, word)) is not None}
+        top = self._states.states.get(self._reader.num_layers)
+        logprobs = None if top is None or not ends else self._reader.after(top[list(ends.values())])
+        if logprobs is None:
+            return {}
+        stacked = np.stack([self._states.states[layer] for layer in self._projection.layers], axis=1)
+        states = self._projection.apply(stacked[list(ends.values())], whole=self._form.asked)
+        return {query: QueryReading(state, after) for query, state, after in zip(ends, states, logprobs, strict=True)}
+
+    def _end(self, query: str, word: int) -> int | None:
+        """Return the token with which a beginning ends, or None if it would be read in another form or cut otherwise."""
+        form, place = query_form(query), self._form.place(self._words[word].start)
+        before = self._form.text[:place].rstrip()
+        if not before or form.asked != self._form.asked or form.text != before:
+            return None
+        # a space of its own may follow
+        return next((i for i, (_, stop) in enumerate(self._states.offsets) if stop == len(before)), None)
+
+
+def read_fresh(texts: Sequence[str], reader: TextReader, projection: Projection) -> list[FreshReading]:
+    """Read items, and keep what the host made of them."""
     forms = [item_form(text) for text in texts]
     reads = projection.cues.read(forms, projection.layers, reader, ends=False)
-    return [_read_item(spoken_words(t), f, r, reader, projection) for t, f, r in zip(texts, forms, reads, strict=True)]
+    words = [spoken_words(text) for text in texts]
+    return [
+        FreshReading(_read_item(w, f, r, reader, projection), w, f, r, reader, projection)
+        for w, f, r in zip(words, forms, reads, strict=True)
+    ]
+
+
+def read_items(texts: Sequence[str], reader: TextReader, projection: Projection) -> list[ItemReading]:
+    """Read items in as few forward passes as their number allows."""
+    return [fresh.item for fresh in read_fresh(texts, reader, projection)]
 
 
 def read_queries(queries: Sequence[str], reader: TextReader, projection: Projection) -> list[QueryReading]:

@@ -13,7 +13,7 @@ from ...types import FloatArray, Hit, Item
 from .config import FactConfig
 from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
-from .reading import ItemReading, Projection, QueryReading, read_items, read_queries
+from .reading import FreshReading, ItemReading, Projection, QueryReading, read_fresh, read_items, read_queries
 from .texts import TextReader, surely_fits
 from .words import STOP_WORDS, answer_begin, answer_end, content_norms, same_question, span_text, spoken_words
 
@@ -142,9 +142,9 @@ class Router:
         """Read queries through the host, if the gate looks at it; None for those that are too long."""
         return self._read(queries, read_queries)
 
-    def read_texts(self, texts: Sequence[str]) -> Sequence[ItemReading | None]:
+    def read_texts(self, texts: Sequence[str]) -> Sequence[FreshReading | None]:
         """Read texts to be stored through the host, if the gate looks at it; None for those that are too long."""
-        return self._read(texts, read_items)
+        return self._read(texts, read_fresh)
 
     def _read(
         self, texts: Sequence[str], read: Callable[[Sequence[str], TextReader, Projection], Sequence[Reading]]
@@ -186,7 +186,7 @@ class Router:
         missing = [i for i in items if (r := readings.get(i.id)) is None or len(r.lead_ids) != len(spoken_words(i.text))]
         if missing:
             revision = self.store.revision
-            fresh = dict(zip([i.id for i in missing], self.read_texts([i.text for i in missing]), strict=True))
+            fresh = dict(zip([i.id for i in missing], self._read([i.text for i in missing], read_items), strict=True))
             self.keep_readings(fresh, revision=revision)
             readings |= fresh
         return readings

@@ -52,6 +52,10 @@ class TextReader(Protocol):
         """Return what the host makes of texts behind a prefix; `ends` when only what follows them is wanted."""
         ...
 
+    def after(self, states: FloatArray) -> FloatArray | None:
+        """Return `[k, V]` log-probabilities after `[k, D]` states of the last layer, or None where only a pass can tell."""
+        ...
+
     def first_tokens(self, words: Sequence[str]) -> list[int]:
         """Return the first token of each word in the middle of a text (with its leading space)."""
         ...

@@ -1,6 +1,6 @@
 """Selective writing: is a text new, a new wording, a correction, or already known?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from ...ops.resonance import resonates
 from ...store.base import Store
 from ...types import Action, FloatArray, Item
 from .features import Text
-from .reading import ItemReading
+from .reading import FreshReading, QueryReading
 from .router import Router
 from .words import VERBS, Word, answer_end, has_question_word, same_question, split_words
 
@@ -54,7 +54,8 @@ class _Near(NamedTuple):
 class Writer:
     """Decides how a text is stored.
 
-    Costs one forward pass of its beginning, and only when a stored item may be about the same thing.
+    Where a stored item may be about the same thing, the text's beginning is judged as a query. What the host makes of it is known
+    from reading the text, but for beginnings that it would read otherwise; these cost a forward pass.
     """
 
     def __init__(self, store: Store, router: Router) -> None:
@@ -62,13 +63,13 @@ class Writer:
         self._store = store
         self._router = router
 
-    def decide(self, text: str, key: FloatArray, reading: ItemReading | None, scope: str) -> Decision:
+    def decide(self, text: str, key: FloatArray, fresh: FreshReading | None, scope: str) -> Decision:
         """Decide on one text.
 
         Args:
             text: the text, already checked.
             key: its encoder vector `[E]`.
-            reading: what the host made of it, if the gate looks at that.
+            fresh: what the host made of it just now, if the gate looks at that.
             scope: whose items it is held against.
         """
         new = Text(text)
@@ -84,8 +85,8 @@ class Writer:
                 return Decision(action="updated", reason="the same fact in nearly the same words", item=item)
             if _answers_anew(old, new) or (new.question is None and _corrects(old.words, new.words)):
                 reason = "the same question with another answer" if new.question else "the same statement with another ending"
-                return self._superseding(item, _ending(old, new), reason, self._rivals(new, near, reading))
-        rivals = self._rivals(new, near, reading)
+                return self._superseding(item, _ending(old, new), reason, self._rivals(new, near, fresh))
+        rivals = self._rivals(new, near, fresh)
         for rival in rivals:
             if rival.answer & _answer(new, rival.new):
                 # another wording is worth keeping: it can be found by questions that the first one misses
@@ -118,10 +119,10 @@ class Writer:
         # names and numbers carry the fact: a difference there is another fact, however alike the sentences
         return resonates(cosine, config.duplicate_cosine) and overlap >= config.duplicate_overlap and old.norms == new.norms
 
-    def _rivals(self, new: Text, near: Sequence[_Near], reading: ItemReading | None) -> list[_Rival]:
+    def _rivals(self, new: Text, near: Sequence[_Near], fresh: FreshReading | None) -> list[_Rival]:
         """Return the items that, for the gate at its strict threshold, already answer the text's own beginning."""
         router = self._router
-        if (reading is None and router.gate.projection is not None) or not near:
+        if (fresh is None and router.gate.projection is not None) or not near:
             return []
         olds = [n.text for n in near]
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
@@ -132,8 +133,8 @@ class Writer:
         if not usable:
             return []
         stored = router.read_stored([near[i].item for i in usable])
-        distinct = list(dict.fromkeys(stems[i].text for i in usable))
-        readings = dict(zip(distinct, router.read_queries(distinct), strict=True))
+        wanted = {stems[i].text: beginnings[i] for i in usable}
+        readings = self._read_beginnings(wanted, fresh)
         pairs = [
             replace(router.pair(stems[i], olds[i], readings[stems[i].text], stored.get(near[i].item.id)), cosine=near[i].cosine)
             for i in usable
@@ -143,6 +144,12 @@ class Writer:
             for i, verdict in zip(usable, router.judge_pairs(pairs), strict=True)
             if verdict is not None and verdict.strict
         ]
+
+    def _read_beginnings(self, wanted: Mapping[str, int], fresh: FreshReading | None) -> dict[str, QueryReading | None]:
+        """Return the text's beginnings, each with the word that follows it, as queries: from its own reading where that tells."""
+        known: dict[str, QueryReading | None] = {} if fresh is None else {**fresh.beginnings(wanted)}
+        missing = [stem for stem in wanted if stem not in known]
+        return {**known, **dict(zip(missing, self._router.read_queries(missing), strict=True))}
 
 
 def _wording(words: Sequence[Word]) -> tuple[str, ...]:
