@@ -25,7 +25,12 @@ class ReportConfig:
 
     results: Path = Path("benchmarks/results")
     """The folder of result files."""
-    documents: tuple[Path, ...] = (Path("README.md"), Path("docs/bench.md"), Path("docs/memories/resonance.md"))
+    documents: tuple[Path, ...] = (
+        Path("README.md"),
+        Path("docs/bench.md"),
+        Path("docs/memories/recurrent.md"),
+        Path("docs/memories/resonance.md"),
+    )
     """Markdown files with markers."""
     check: bool = False
     """Change nothing; only say what isn't current."""
