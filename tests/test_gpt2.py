@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoTokenizer, GPT2LMHeadModel
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig, GPT2LMHeadModel
 from transformers.cache_utils import DynamicCache
 
 from mnemic.errors import CheckpointMismatch, ConfigError, InputError, ShapeError
@@ -90,9 +90,10 @@ def test_rows_carry_their_own_state_padding_and_filler_aside(checkpoint: Path) -
     model = trained(checkpoint)
     ids = torch.tensor([[PAD, PAD, 3, 14], [5, 6, 7, 8]])
     mask = (ids != PAD).long()
+    torch.manual_seed(0)
     made = model.generate(
         ids, attention_mask=mask, max_new_tokens=12, do_sample=True, num_return_sequences=3, pad_token_id=PAD,
-        eos_token_id=[END, 4],
+        eos_token_id=[END, *range(0, 50, 4)], suppress_tokens=[PAD],
     )  # fmt: skip
     carried = model.memory.carried
     assert carried is not None
@@ -104,6 +105,28 @@ def test_rows_carry_their_own_state_padding_and_filler_aside(checkpoint: Path) -
         model.reset()
         torch.testing.assert_close(carried["middle"][row], state_after(model, real[None])[0], rtol=1e-4, atol=1e-5)
     assert ended > 0
+
+
+@pytest.mark.parametrize("given", ["options", "generation_config"])
+def test_filler_is_no_text_however_the_end_was_named(checkpoint: Path, given: str) -> None:
+    model = trained(checkpoint)
+    prompts = torch.tensor([[3, 14], [5, 6]])
+    free = model.generate(prompts, **OPTIONS)
+    model.reset()
+    # a token that the first row says before the second one does ends it
+    first, second = free[0, 2:].tolist(), free[1, 2:].tolist()
+    end = next(token for place, token in enumerate(first[:-2]) if token not in second[: place + 2])
+    ends = {"eos_token_id": end, "pad_token_id": PAD, "max_new_tokens": 8, "do_sample": False}
+    options = ends if given == "options" else {"generation_config": GenerationConfig(**ends)}
+    made = model.generate(prompts, **options)
+    carried = model.memory.carried
+    assert carried is not None
+    assert PAD in made[0].tolist()
+    model.reset()
+    real = made[0][made[0] != PAD]
+    torch.testing.assert_close(carried["middle"][0], state_after(model, real[None])[0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigError, match="reads token ids"):
+        model.generate(inputs_embeds=torch.zeros(1, 2, 20), **OPTIONS)
 
 
 def test_beams_begin_from_what_was_carried_on(checkpoint: Path) -> None:
@@ -140,13 +163,14 @@ def test_a_state_is_saved_bit_for_bit_and_refused_elsewhere(checkpoint: Path, tm
     (tmp_path / "broken").write_bytes(path.read_bytes()[:40])
     with pytest.raises(CheckpointMismatch, match="A state is a file that save_state wrote"):
         load_state(tmp_path / "broken", model.memory)
-    with pytest.raises(ConfigError, match="folder that exists"):
+    with pytest.raises(ConfigError, match="A file is written to a folder"):
         save_state(tmp_path / "no" / "talk", carried, model.memory)
     # what can't be used leaves what there was
     with pytest.raises(InputError, match="'middle' isn't"):
         model.memory.carry_on({"middle": torch.full_like(carried["middle"], float("nan"))})
-    with pytest.raises(ShapeError, match="A state of this memory"):
-        model.memory.carry_on({"top": carried["middle"]})
+    for wrong in ({"top": carried["middle"]}, {"middle": carried["middle"][:0]}, {}):
+        with pytest.raises(ShapeError, match="A state of this memory"):
+            model.memory.carry_on(wrong)
     now = model.memory.carried
     assert now is not None
     assert torch.equal(now["middle"], carried["middle"])

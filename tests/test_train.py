@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,15 @@ def test_a_memory_learns_what_a_document_is_about(tmp_path: Path) -> None:
     model, freezer, frozen = prepared()
     parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
     trainer = Trainer(model, frozen, parts, freezer.head, RECIPE)
-    untrained = trainer.losses(parts.held)
-    alone = [float(frozen[i].nats.mean()) for i in parts.held]
-    assert untrained == pytest.approx(alone, abs=2e-2)
+    alone = trainer.loss(parts.held, how="alone")
+    assert trainer.loss(parts.held, how="carried") == alone
+    assert alone == pytest.approx(float(torch.cat([frozen[i].nats for i in parts.held]).mean()), abs=2e-2)
     assert not trainer.memory.active()
     trained = trainer.train(folder=None, tell=lambda stage, done, size: None)
     assert trained.memory.active()
     assert trained.losses[-1] < trained.losses[0]
-    carried, reset, other = (sum(trainer.losses(parts.held, how=how)) for how in ("carried", "reset", "other"))
-    assert carried < reset < sum(alone)
+    carried, reset, other = (trainer.loss(parts.held, how=how) for how in ("carried", "reset", "other"))
+    assert carried < reset < alone
     assert carried < other
     # what was trained on kept states speaks inside the model
     document = frozen[parts.held[0]]
@@ -127,9 +128,33 @@ def test_training_goes_on_where_it_stopped_bit_for_bit(tmp_path: Path) -> None:
         assert torch.equal(value, resumed.memory.state_dict()[name]), name
     with pytest.raises(ConfigError, match="A training goes on with the settings"):
         trainer(Recipe(size=16, decay=0.5, common=50)).train(folder=tmp_path / "run", tell=silent)
+    # another text of the same size, or other windows of the same, is another training
+    others = trainer()
+    others._frozen = [replace(d, ids=d.ids.flip(1)) for d in others._frozen]
+    with pytest.raises(ConfigError, match="A training goes on with the settings"):
+        others.train(folder=tmp_path / "run", tell=silent)
     (tmp_path / "run" / "progress.safetensors").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="Progress is a file that training wrote"):
         trainer().train(folder=tmp_path / "run", tell=silent)
+
+
+def test_the_rate_falls_to_nothing_at_the_very_end_only() -> None:
+    """Documents aren't divided between rows: an epoch has as many windows as its longest row."""
+    model, freezer, frozen = prepared()
+    parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
+    trainer = Trainer(model, frozen, parts, freezer.head, Recipe(size=4, rows=5, epochs=2, common=50, truncate=1))
+    rates: list[float] = []
+    descend = trainer._descend
+
+    def watched(*args: Any) -> None:
+        descend(*args)
+        rates.append(trainer._optimizer.param_groups[0]["lr"])
+
+    trainer._descend = watched  # type: ignore[method-assign]
+    trainer.train(folder=None, tell=lambda stage, done, size: None)
+    assert rates[-1] == pytest.approx(0.0, abs=1e-12)
+    assert all(rate > 0 for rate in rates[:-1])
+    assert max(rates) > 1e-3
 
 
 def test_it_stops_when_nothing_gets_better() -> None:
@@ -177,7 +202,10 @@ def test_a_broken_reading_is_read_anew(tmp_path: Path) -> None:
     assert all(torch.equal(a.states, b.states) and torch.equal(a.nats, b.nats) for a, b in zip(first, again, strict=True))
 
 
-@pytest.mark.parametrize("settings", [{"rows": 0}, {"truncate": 0}, {"rate": 0.0}, {"weight_decay": -1.0}, {"patience": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"rows": 0}, {"size": 0}, {"decay": 2.0}, {"truncate": 0}, {"rate": 0.0}, {"weight_decay": -1.0}, {"patience": 0}],
+)
 def test_settings_out_of_range(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         Recipe(**settings)

@@ -118,38 +118,47 @@ class GPT2WithGRUMemory(_GPT2WithMemory):  # type: ignore[no-untyped-call]
 
         The state is that after every token of the returned sequences, which are read once more for it.
         """
+        keeps = self._handle is not None and self.persistent and self.memory.active()
+        ids = inputs if inputs is not None else kwargs.get("input_ids")
+        if keeps and ids is None:
+            raise ConfigError(
+                rule_got_do("A persistent memory reads token ids.", "other inputs", "Pass input_ids, or persistent=False.")
+            )
         made: Any = super().generate(inputs, *args, **kwargs)  # type: ignore[misc]  # a mixin's self type
-        if self._handle is not None and self.persistent and self.memory.active():
-            ids = inputs if inputs is not None else kwargs.get("input_ids")
-            if ids is None:
-                raise ConfigError(
-                    rule_got_do("A persistent memory reads token ids.", "other inputs", "Pass input_ids, or persistent=False.")
-                )
-            self._keep(made if isinstance(made, Tensor) else made.sequences, ids, kwargs)
+        if keeps and ids is not None:
+            self._keep(made if isinstance(made, Tensor) else made.sequences, ids, args, kwargs)
         return made
 
     @torch.no_grad()
-    def _keep(self, sequences: Tensor, prompts: Tensor, options: dict[str, Any]) -> None:
+    def _keep(self, sequences: Tensor, prompts: Tensor, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        given = options.get("generation_config", args[0] if args else None) or self.generation_config
+        ends, pad = _ids(options.get("eos_token_id", given.eos_token_id)), _ids(options.get("pad_token_id", given.pad_token_id))
         mask = options.get("attention_mask")
-        mask = torch.ones_like(prompts) if mask is None else mask
-        mask = mask.repeat_interleave(len(sequences) // len(mask), dim=0)
+        if mask is None:
+            # as generate itself does: a pad that is no end is padding
+            mask = ~torch.isin(prompts, pad.to(prompts.device)) if len(pad) and not torch.isin(pad, ends).any() else prompts >= 0
+        mask = mask.long().repeat_interleave(len(sequences) // len(mask), dim=0)
         written = sequences[:, prompts.shape[1] :]
-        ends = self._ends(options)
-        # a row that has ended is filled up with padding
-        over = torch.isin(written, ends).long().cumsum(1) if len(ends) else torch.zeros_like(written)
+        # a row that has ended is filled up: behind an end, and with pads at its end where something else ended it
+        over = torch.isin(written, ends.to(written.device)).long().cumsum(1)
         went_on = torch.cat([torch.zeros_like(over[:, :1]), over[:, :-1]], dim=1) == 0
-        mask = torch.cat([mask, went_on.long()], dim=1)
+        pads = torch.isin(written, pad.to(written.device)) & ~torch.isin(written, ends.to(written.device))
+        filler = pads.flip(1).long().cumprod(1).flip(1) == 1
+        mask = torch.cat([mask, (went_on & ~filler).long()], dim=1)
         cache = DynamicCache(config=self.config)
         places = (mask.cumsum(1) - 1).clamp(min=0)
-        self(input_ids=sequences, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True)
+        self(
+            input_ids=sequences, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True, logits_to_keep=1
+        )
         (state,) = self.handle.states(cache)
         if state is not None:
             self.memory.carry_on(state)
 
-    def _ends(self, options: dict[str, Any]) -> Tensor:
-        ends = options.get("eos_token_id", self.generation_config.eos_token_id)
-        ends = [] if ends is None else ends
-        return torch.as_tensor([ends] if isinstance(ends, int) else ends, device=self.device, dtype=torch.long)
+
+def _ids(value: Any) -> Tensor:
+    """Return one token, several or none as a tensor."""
+    listed = [] if value is None else value
+    return torch.as_tensor([listed] if isinstance(listed, int) else listed, dtype=torch.long).flatten()
 
 
 class GPT2AdaptiveResonanceGating(_GPT2WithMemory):  # type: ignore[no-untyped-call]

@@ -13,10 +13,11 @@ from mnemic.evals.results import to_json
 from mnemic.evals.streams import StreamsConfig, run
 from mnemic.evals.streams.clusters import TOLD, Stream, mutual_information, resonance
 from mnemic.evals.streams.data import load
-from mnemic.evals.streams.patterns import OFTEN, SELDOM, phases
+from mnemic.evals.streams.patterns import OFTEN, SELDOM, _Told, phases
 from mnemic.evals.streams.patterns import run as run_patterns
 from mnemic.evals.streams.scope import area
 from mnemic.evals.tables import tables_of
+from mnemic.memories.resonance import CellConfig, CosineARTCell, PromotionConfig, Prototypes
 from mnemic.ops.resonance import ward
 
 
@@ -79,7 +80,7 @@ def test_well_separated_groups_are_found_by_all() -> None:
 
 def test_patterns_are_counted_by_where_they_went() -> None:
     train, test = _streams(40, OFTEN + 5, 2, spread=0.3), _streams(40, 6, 2, spread=0.3)
-    drawn = phases(train, test, 0)
+    drawn = phases(train, test, 0, np.arange(40))
     assert len(drawn.first.labels) == 10 * OFTEN + 20 * SELDOM
     assert not set(drawn.then.labels) & set(drawn.first.labels)
     good = run_patterns(drawn, 0.5, 20)
@@ -88,6 +89,16 @@ def test_patterns_are_counted_by_where_they_went() -> None:
     assert run_patterns(drawn, 0.5, 1000).promoted == 0.0
     # and the rare don't stay where one is enough
     assert run_patterns(drawn, 0.5, 1).kept == 0.0
+
+
+def test_counts_follow_an_exchange_of_prototypes() -> None:
+    """With room for one settled prototype, each promotion sends another one back: both keep what they stand for."""
+    axes = np.eye(3, dtype=np.float32)
+    cell = CosineARTCell(3, CellConfig(capacity=8, vigilance=0.9))
+    told = _Told(Prototypes(cell, PromotionConfig(capacity=1, count=2, drift=1.0)))
+    told.observe(Stream(axes[[0, 0, 1, 1]], np.array([5, 5, 6, 6])))
+    assert told.accuracy(Stream(axes[:2], np.array([5, 6]))) == 1.0
+    assert told.own_places() == {6: [8], 5: [0]}
 
 
 class _Letters:
@@ -118,7 +129,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
             writer.writerow(["text", "category"])
             writer.writerows((say(i), f"intent {i}") for i in range(6) for _ in range(each))
     clinc = {
-        name: [[say(i), f"i{i}"] for i in range(45) for _ in range(n)] for name, n in (("train", 30), ("val", 3), ("test", 4))
+        name: [[say(i), f"i{i}"] for i in range(90) for _ in range(n)] for name, n in (("train", 12), ("val", 3), ("test", 4))
     }
     clinc |= {name: [[f"zz{n} yy", "oos"] for n in range(30)] for name in ("oos_val", "oos_test")}
     path = tmp_path / "clinc.json"
@@ -132,7 +143,7 @@ def test_a_small_run_fills_every_table(files: tuple[Path, Path]) -> None:
     assert all(r.over_birch is None for r in summary.clusters if r.title.startswith("BIRCH"))
     ours, classifier, nearest = summary.scope
     assert ours.less.value == 0.0
-    assert nearest.numbers == 45 * 30 * 24
+    assert nearest.numbers == 90 * 12 * 24
     assert ours.numbers <= nearest.numbers / 10
     assert classifier.less.value == pytest.approx(ours.area.value - classifier.area.value)
     tables = tables_of(to_json(summary))

@@ -45,7 +45,8 @@ def test_fuzzy_art_assigns_as_artlib_does(recorded: dict[str, object]) -> None:
 
 def test_the_recorded_streams_are_those_of_the_maker() -> None:
     maker = _maker()
-    assert len(RECORDED) == len(maker.STREAMS) * len(maker.SHUFFLES)
+    made = [{**stream, "seed": n, "shuffle": s} for n, stream in enumerate(maker.STREAMS) for s in maker.SHUFFLES]
+    assert [{name: value for name, value in r.items() if name != "labels"} for r in RECORDED] == made
     assert len(maker.STREAMS) >= 5
 
 
@@ -88,6 +89,27 @@ def test_labels_split_what_looks_alike() -> None:
     assert without.learn(x).slots.tolist() == [0, 0, 0, 0]
     assert with_labels.learn(x, labels).slots.tolist() == [0, 1, 0, 1]
     assert with_labels.label[:2].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_match_tracking_ends_in_every_type(dtype: torch.dtype) -> None:
+    """Where vigilance can't be raised by so little, whoever lost is out all the same."""
+    cell = CosineARTCell(2, CellConfig(vigilance=0.5, tracking=1e-9)).to(dtype)
+    x = torch.tensor([[1.0, 0.0], [0.8, 0.6], [1.0, 0.0]])
+    # the last one is exactly what slot 0 stands for, and no other prototype matches it better than that
+    assert cell.learn(x, torch.tensor([0, 1, 1])).slots.tolist() == [0, 1, 2]
+
+
+def test_what_gradients_made_longer_is_a_direction_still() -> None:
+    memory = Prototypes(CosineARTCell(2, CellConfig(vigilance=0.7)), PromotionConfig(capacity=1, count=1, drift=1.0))
+    axes = torch.eye(2)
+    memory.observe(axes[:1])
+    with torch.no_grad():
+        memory.settled.mul_(3)
+    tilted = torch.tensor([[0.5, 0.8]])
+    # at 58 degrees from the settled one: something new, which takes its place
+    assert int(memory.observe(tilted)) >= memory.cell.config.capacity
+    assert torch.allclose(memory.cell.prototypes[memory.cell.used].norm(dim=-1), torch.ones(1))
 
 
 def test_a_filling_memory_is_less_eager() -> None:
@@ -241,6 +263,12 @@ def test_prototypes_stay_on_the_scale_they_were_learned_on() -> None:
     memory.observe(states)
     with pytest.raises(ConfigError, match="Standardise first"):
         memory.standardise(states)
+    with pytest.raises(ShapeError, match=r"A stream is \[N, "):
+        memory.observe(torch.zeros(3, 1))
+    with pytest.raises(ShapeError, match=r"A stream is \[N, "):
+        memory.standardise(torch.zeros(3, 1))
+    with pytest.raises(InputError, match="finite"):
+        memory.standardise(torch.full((3, handle.host.hidden_size), float("nan")))
     with pytest.raises(ConfigError, match=r"Sites of this memory, once attached: top\. Got: 'input'"):
         memory.observe(states, site="input")
     with pytest.raises(ConfigError, match="Sites are among input, top, logits"):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -58,5 +59,5 @@ def command_line(bench: str, config: Any, default: Any) -> str:
         if isinstance(value, bool):
             parts.append(f"--{flag}" if value else f"--no-{flag}")
         else:
-            parts += [f"--{flag} {one}" for one in (value if isinstance(value, list) else [value])]
+            parts += [f"--{flag} {shlex.quote(str(one))}" for one in (value if isinstance(value, list) else [value])]
     return " ".join(parts)

@@ -18,6 +18,8 @@ from ..errors import ConfigError, rule_got_do
 
 Z95 = 1.959963984540054
 """Standard normal quantile of 0.975."""
+_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+"""0.975 quantiles of Student's t with 1, 2, ... degrees of freedom."""
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _END = re.compile(r"\n|[.!?](?=\s|$)")
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
@@ -122,6 +124,23 @@ def bootstrap_mean(values: Sequence[float], *, seed: int = 0, draws: int = 5000)
     chosen = np.random.default_rng(seed).integers(0, len(data), size=(draws, len(data)))
     low, high = np.percentile(data[chosen].mean(axis=1), [2.5, 97.5])
     return Interval(value=float(data.mean()), low=float(low), high=float(high), n=len(data))
+
+
+def t_mean(values: Sequence[float]) -> Interval:
+    """Return a mean with Student's t interval: for a handful of runs, of which a bootstrap would promise too much.
+
+    Raises:
+        ConfigError: if there are no values.
+    """
+    if not values:
+        raise ConfigError(rule_got_do("A mean needs values.", "none", "Measure at least once."))
+    data = np.asarray(values, dtype=np.float64)
+    n, mean = len(data), float(data.mean())
+    if n == 1:
+        return Interval(value=mean, low=-math.inf, high=math.inf, n=1)
+    quantile = _T95[n - 2] if n - 2 < len(_T95) else Z95
+    half = quantile * float(data.std(ddof=1)) / math.sqrt(n)
+    return Interval(value=mean, low=mean - half, high=mean + half, n=n)
 
 
 def bootstrap_ratio(numerators: Sequence[float], denominators: Sequence[float], *, seed: int = 0, draws: int = 5000) -> Interval:

@@ -213,6 +213,9 @@ def _recurrent(data: Data) -> tuple[Table, ...]:
     def number(value: float | None) -> str:
         return "∞" if value is None else f"{value:.3g}"
 
+    def cell_of(value: float | None) -> str:
+        return "–" if value is None else f"{value:.3f}"
+
     tokens = data["config"]["tokens"]
     return (
         Table(
@@ -232,7 +235,7 @@ def _recurrent(data: Data) -> tuple[Table, ...]:
                 (
                     d["cell"],
                     f"{d['decay']:g}",
-                    *(f"{d[name]:.3f}" for name in ("first", "last", "saturated", "turning", "spread")),
+                    *(cell_of(d[name]) for name in ("first", "last", "saturated", "turning", "spread")),
                     number(d["half_life"]),
                     number(d["stated"]),
                 )
@@ -291,7 +294,7 @@ def _streams(data: Data) -> tuple[Table, ...]:
 
 
 def _windows(data: Data) -> tuple[Table, ...]:
-    seeds = len(data["epochs"])
+    seeds, weights = len(data["epochs"]), ", ".join(f"{weight:g}" for weight in data["cache_weights"])
     return (
         Table(
             title=f"Nats per token in windows of {data['config']['window']}, {data['tokens']:,} held-out tokens, {seeds} seeds",
@@ -303,7 +306,7 @@ def _windows(data: Data) -> tuple[Table, ...]:
                     for r in data["rows"]
                 ),
             ),
-            note=provenance(data) + f" over {data['documents']} documents and the seeds; cache weight {data['cache_weight']:g}",
+            note=f"{provenance(data)} over {data['documents']} documents and the seeds; cache weights {weights}",
         ),
     )
 

@@ -1,7 +1,7 @@
 """`mnemic bench windows`: what a trained recurrent memory adds to text in windows that the model can't see across.
 
-Several memories are trained, one per seed, on a part of the text; the rest is reported, against the same model without memory,
-the state reset at each window, the state of another document, and a unigram cache of the same history.
+Two memories are trained per seed on a part of the text, of which one carries its state from window to window; the rest is
+reported. The other one learns the kind of text only, which no cache knows: what carrying adds is the difference to that one.
 """
 
 import time
@@ -15,16 +15,15 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, rule_got_do
-from ..models import load_model
-from ..train.frozen import Frozen
 from ..train.material import Material, MaterialConfig, prepare
 from ..train.recurrent import Recipe, Trainer
+from ..train.run import load_single
 from .environment import Environment, describe
 from .progress import Progress
 from .results import command_line, published
 from .scoring import Interval
 
-_WEIGHTS = (0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16)
+_WEIGHTS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24)
 """Weights of the unigram cache that development documents choose from."""
 
 
@@ -78,13 +77,16 @@ class WindowsSummary:
     """Held-out tokens."""
     memory: Interval
     rows: list[WindowsRow]
-    cache_weight: float
+    cache_weights: list[float]
+    """Of the cache on the model alone, then on each seed's memory that was trained without carrying."""
     epochs: list[int]
     """Of each seed."""
     seconds: float
 
 
-def run(config: WindowsConfig, *, progress: bool = False, loads: Callable[[str], tuple[Any, Any]] = load_model) -> WindowsSummary:
+def run(
+    config: WindowsConfig, *, progress: bool = False, loads: Callable[[str], tuple[Any, Any]] = load_single
+) -> WindowsSummary:
     """Run the bench.
 
     Args:
@@ -97,77 +99,102 @@ def run(config: WindowsConfig, *, progress: bool = False, loads: Callable[[str],
         InputError: if the text can't be used.
     """
     begun = time.perf_counter()
-    found: dict[str, list[list[float]]] = {"memory": [], "reset": [], "other": []}
-    epochs = []
-    with Progress("reading", config.seeds + 1, shown=progress) as bar:
+    found: dict[str, list[list[Tensor]]] = {"carried": [], "reset": [], "other": [], "plain": [], "plain and cache": []}
+    epochs, weights = [], []
+    with Progress("reading", 2 * config.seeds + 1, shown=progress) as bar:
 
         def tell(stage: str, done: int, size: int) -> None:
             bar.say(f"{stage} {done}/{size}")
 
-        def tell_of(seed: int, stage: str, done: int, size: int) -> None:
-            tell(f"seed {seed}, {stage}", done, size)
+        def tell_of(name: str, stage: str, done: int, size: int) -> None:
+            tell(f"{name}, {stage}", done, size)
 
         model, tokenizer = loads(config.model)
         material = prepare(config, model, tokenizer, tell)
         bar.advance()
-        held = material.parts.held
+        held, development = material.parts.held, material.parts.development
+        alone: list[Tensor] = []
         for seed in range(config.seed, config.seed + config.seeds):
-            trainer = Trainer(model, material.frozen, material.parts, material.head, replace(config.recipe, seed=seed))
-            try:
-                trained = trainer.train(folder=None, tell=partial(tell_of, seed))
-                epochs.append(len(trained.losses))
-                for name, how in (("memory", "carried"), ("reset", "reset"), ("other", "other")):
-                    found[name].append(trainer.losses(held, how=how, tell=tell))
-            finally:
-                trainer.handle.detach()
-            bar.advance()
-        weight = _best_weight(material)
-    frozen = [material.frozen[i] for i in held]
-    alone = [float(d.nats.mean()) for d in frozen]
-    cached = [float(cache_nats(d, weight).mean()) for d in frozen]
+            for carry in (True, False):
+                recipe = replace(config.recipe, seed=seed, carry=carry)
+                trainer = Trainer(model, material.frozen, material.parts, material.head, recipe)
+                name = f"seed {seed}, " + ("carried" if carry else "reset in training")
+                try:
+                    trained = trainer.train(folder=None, tell=partial(tell_of, name))
+                    alone = alone or trainer.nats(held, how="alone", tell=tell)
+                    if carry:
+                        epochs.append(len(trained.losses))
+                        for how in ("carried", "reset", "other"):
+                            found[how].append(trainer.nats(held, how=how, tell=tell))
+                    else:
+                        plain = trainer.nats(held, how="reset", tell=tell)
+                        weight = _best_weight(material, development, trainer.nats(development, how="reset", tell=tell))
+                        weights.append(weight)
+                        found["plain"].append(plain)
+                        found["plain and cache"].append(_with_cache(material, held, plain, weight))
+                finally:
+                    trainer.handle.detach()
+                bar.advance()
+        weights.insert(0, _best_weight(material, development, [material.frozen[i].nats for i in development]))
+        cached = _with_cache(material, held, alone, weights[0])
     rivals = [
         ("no memory", [alone] * config.seeds),
         ("state reset at each window", found["reset"]),
         ("state of another document", found["other"]),
         ("unigram cache of the same history", [cached] * config.seeds),
+        ("memory trained without carrying", found["plain"]),
+        ("the same, and the unigram cache", found["plain and cache"]),
     ]
-    sizes = [d.nats.numel() for d in frozen]
+    sizes = [nats.numel() for nats in alone]
+    memory = _means(found["carried"])
     return WindowsSummary(
         command=command_line("windows", config, WindowsConfig()),
         environment=describe(None),
         config=published(config),
         documents=len(held),
         tokens=sum(sizes),
-        memory=_mean(found["memory"], sizes, config.seed),
-        rows=[_row(title, nats, found["memory"], sizes, config.seed) for title, nats in rivals],
-        cache_weight=weight,
+        memory=_mean(memory, sizes, config.seed),
+        rows=[_row(title, _means(nats), memory, sizes, config.seed) for title, nats in rivals],
+        cache_weights=weights,
         epochs=epochs,
         seconds=time.perf_counter() - begun,
     )
 
 
-def cache_nats(document: Frozen, weight: float) -> Tensor:
+def _means(nats: Sequence[Sequence[Tensor]]) -> list[list[float]]:
+    return [[float(document.mean()) for document in seed] for seed in nats]
+
+
+def cache_nats(ids: Tensor, nats: Tensor, weight: float) -> Tensor:
     """Return nats `[N, W-1]` of `(1 - weight) p_model + weight count / total` (Kuhn & De Mori 1990).
 
     Counted is every token of the document so far: those of earlier windows, which the model doesn't see, and of its own.
+
+    Args:
+        ids: `[N, W]`.
+        nats: `[N, W-1]` of the model.
+        weight: of the cache.
     """
     counts: dict[int, int] = {}
     total, rows = 0, []
-    for ids, nats in zip(document.ids.tolist(), document.nats.double().tolist(), strict=True):
+    for tokens, said in zip(ids.tolist(), nats.double().tolist(), strict=True):
         row = []
-        for place, token in enumerate(ids):
+        for place, token in enumerate(tokens):
             if place:
                 share = counts.get(token, 0) / total
-                row.append(-np.log((1 - weight) * np.exp(-nats[place - 1]) + weight * share))
+                row.append(-np.log((1 - weight) * np.exp(-said[place - 1]) + weight * share))
             counts[token] = counts.get(token, 0) + 1
             total += 1
         rows.append(row)
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def _best_weight(material: Material) -> float:
-    development = [material.frozen[i] for i in material.parts.development]
-    return min(_WEIGHTS, key=lambda w: sum(float(cache_nats(d, w).sum()) for d in development))
+def _with_cache(material: Material, documents: Sequence[int], nats: Sequence[Tensor], weight: float) -> list[Tensor]:
+    return [cache_nats(material.frozen[i].ids, said, weight) for i, said in zip(documents, nats, strict=True)]
+
+
+def _best_weight(material: Material, documents: Sequence[int], nats: Sequence[Tensor]) -> float:
+    return min(_WEIGHTS, key=lambda w: sum(float(n.sum()) for n in _with_cache(material, documents, nats, w)))
 
 
 def _row(title: str, nats: Sequence[list[float]], memory: Sequence[list[float]], sizes: Sequence[int], seed: int) -> WindowsRow:

@@ -1,18 +1,16 @@
 """Progress of a training on disk: weights, the optimizer's moments, the course; taken up again bit for bit."""
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import ConfigError, rule_got_do
+from ..memories.tensors import write_tensors
 
 FILE = "progress.safetensors"
 
@@ -44,16 +42,9 @@ def save(
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", dir=folder)
-        os.close(handle)
-        try:
-            copies = {key: value.detach().clone().contiguous() for key, value in tensors.items()}
-            save_file(copies, name, metadata={"identity": identity, "course": json.dumps(course)})
-            Path(name).replace(folder / FILE)
-        finally:
-            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(rule_got_do("Progress is written to a folder.", f"{folder}: {error}", "Choose another.")) from error
+    write_tensors(folder / FILE, tensors, {"identity": identity, "course": json.dumps(course)})
 
 
 def load(folder: Path, identity: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:

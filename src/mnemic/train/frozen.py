@@ -1,22 +1,22 @@
 """What a frozen host makes of windows, read once and kept: its last states, and what it says by itself."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import ConfigError, rule_got_do
 from ..hosts.families import locate
 from ..hosts.fingerprint import fingerprint
 from ..hosts.reader import HostReader
+from ..memories.tensors import write_tensors
 from .top import Head
 
 _AT_ONCE = 4
@@ -59,7 +59,8 @@ class Freezer:
             )
         self.head = Head(head.weight.detach().float(), None if head.bias is None else head.bias.detach().float())
         self._folder = folder
-        self._host = fingerprint(model)
+        # the fingerprint is the same for the same weights in another type
+        self._host = f"{fingerprint(model)} {head.weight.dtype}"
 
     def read(self, documents: Sequence[Tensor], tell: Callable[[int], None]) -> list[Frozen]:
         """Return documents `[N, W]` as the host reads them; `tell` is called with the tokens that are done."""
@@ -90,13 +91,17 @@ class Freezer:
                 )
             )
         nats = torch.stack([read.losses for read in made if read.losses is not None])
-        said = (states[:, :-1] * self.head.weight[ids[:, 1:]]).sum(-1)
-        if self.head.bias is not None:
-            said = said + self.head.bias[ids[:, 1:]]
+        # window by window: the weights of all tokens at once would be as large as all states
+        said = torch.stack([self._said(rows, tokens) for rows, tokens in zip(states, ids, strict=True)])
         frozen = Frozen(ids, states.half(), nats, nats + said)
         if path is not None:
             _keep(path, frozen)
         return frozen
+
+    def _said(self, states: Tensor, ids: Tensor) -> Tensor:
+        """Return the logit `[W-1]` of each token that comes."""
+        said = (states[:-1] * self.head.weight[ids[1:]]).sum(-1)
+        return said if self.head.bias is None else said + self.head.bias[ids[1:]]
 
     def _path(self, ids: Tensor) -> Path | None:
         if self._folder is None:
@@ -106,15 +111,7 @@ class Freezer:
 
 
 def _keep(path: Path, frozen: Frozen) -> None:
-    """Write a document's reading, whole or not at all; a cache that can't be written is none."""
-    try:
+    """Write a document's reading; a cache that can't be written is none."""
+    with suppress(ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-        os.close(handle)
-        try:
-            save_file({"states": frozen.states, "nats": frozen.nats, "normaliser": frozen.normaliser}, name)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except OSError:
-        return
+        write_tensors(path, {"states": frozen.states, "nats": frozen.nats, "normaliser": frozen.normaliser}, {})

@@ -1,5 +1,6 @@
 """`mnemic train recurrent`: the recurrent memory at the top of a frozen host, on windows that the host can't see across."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -11,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, rule_got_do
+from ..errors import ConfigError, InputError, rule_got_do
 from ..hosts import Handle, attach
 from ..memories.base import Site, State, StepContext
 from ..memories.recurrent import RecurrentMemory
-from ..memories.recurrent.config import Cell
+from ..memories.recurrent.config import Cell, RecurrentConfig
 from . import checkpoint
 from .corpus import Parts, Streams
 from .frozen import Frozen
@@ -40,6 +41,8 @@ class Recipe:
     """"gru" or "mingru"."""
     segment: int = 1
     """Tokens per update of the state."""
+    carry: bool = True
+    """Carry the state from window to window in training. Without, it learns what kind of text it is, and no history."""
     rows: int = 8
     """Documents read side by side."""
     truncate: int = 2
@@ -49,7 +52,7 @@ class Recipe:
     patience: int = 2
     """Epochs without a better development loss after which training stops."""
     rate: float = 2e-3
-    """Highest learning rate; it rises for 30 steps and falls along a cosine."""
+    """Highest learning rate; it rises over the first 30 windows and falls along a cosine."""
     weight_decay: float = 0.01
     """Of AdamW."""
     common: int = 4000
@@ -59,6 +62,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
+        RecurrentConfig(size=self.size, decay=self.decay, cell=self.cell, segment=self.segment)
         for name in ("rows", "truncate", "epochs", "patience", "common"):
             if getattr(self, name) < 1:
                 raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
@@ -108,6 +112,7 @@ class Trainer:
         """
         self._frozen, self._parts, self._head, self._recipe = frozen, parts, head, recipe
         self._together = together or Together()
+        self._sizes = [len(document.ids) for document in frozen]
         self.memory = RecurrentMemory(
             ("top",), recipe.size, recipe.decay, cell=recipe.cell, segment=recipe.segment, seed=recipe.seed
         )
@@ -137,16 +142,18 @@ class Trainer:
             ConfigError: if the folder holds the progress of another training.
         """
         course, best = _Course(), None
-        identity = json.dumps({**asdict(self._recipe), "host": self.memory.bound_to, "data": self._digest()}, sort_keys=True)
+        identity = self._identity()
         if folder is not None:
             found = checkpoint.load(folder, identity, self.memory, self._optimizer)
             if found is not None:
                 course, best = _Course(**found.course), found.best
-        side_by_side = self._recipe.rows * self._together.size
-        steps = self._recipe.epochs * math.ceil(sum(len(self._frozen[i].ids) for i in self._parts.train) / side_by_side)
+        steps = sum(self._windows(epoch) for epoch in range(self._recipe.epochs))
         while course.epoch < self._recipe.epochs and not self._over(course):
             self._epoch(course, steps, tell)
-            loss = float(np.mean(self.losses(self._parts.development, tell=tell)))
+            # one process decides for all when it is enough
+            loss = self._together.of_first(self.loss(self._parts.development, how=self._how, tell=tell))
+            if not math.isfinite(loss):
+                raise ConfigError(rule_got_do("A training stays finite.", f"a loss of {loss}", "Lower the rate."))
             course.epoch += 1
             course.losses.append(loss)
             if loss < course.best:
@@ -158,22 +165,30 @@ class Trainer:
             self.memory.load_state_dict(best)
         return Trained(self.handle, self.memory, course.losses)
 
-    def losses(
-        self, documents: Sequence[int], *, how: str = "carried", tell: Stage = lambda stage, done, size: None
-    ) -> list[float]:
-        """Return exact nats per token of documents, one number for each.
+    @property
+    def _how(self) -> str:
+        return "carried" if self._recipe.carry else "reset"
 
-        Args:
-            documents: their numbers.
-            how: "carried" from window to window, "reset" at each window, or "other": each window begins from the state at the end
-                of the next document.
-            tell: told what goes on.
-        """
-        return [float(nats.mean()) for nats in self.nats(documents, how=how, tell=tell)]
+    def loss(self, documents: Sequence[int], *, how: str, tell: Stage = lambda stage, done, size: None) -> float:
+        """Return nats per token of documents; arguments as for `nats`."""
+        nats = self.nats(documents, how=how, tell=tell)
+        return float(sum(n.sum() for n in nats) / sum(n.numel() for n in nats))
 
     @torch.no_grad()
     def nats(self, documents: Sequence[int], *, how: str, tell: Stage = lambda stage, done, size: None) -> list[Tensor]:
-        """Return the same for every token: `[N, W-1]` for each document."""
+        """Return nats `[N, W-1]` of every token, summed over the whole vocabulary, for each document.
+
+        Args:
+            documents: their numbers.
+            how: "alone": the host without memory; "carried" from window to window; "reset" at each window; "other": each window
+                begins from the state at the end of the next document.
+            tell: told what goes on.
+
+        Raises:
+            InputError: for the state of another document where there is one only.
+        """
+        if how == "other" and len(documents) < 2:
+            raise InputError(rule_got_do("Another document needs two or more.", f"{len(documents)}", "Give a longer text."))
         out = []
         for number, index in enumerate(documents):
             document, state, rows = self._frozen[index], self._fresh(1), []
@@ -182,7 +197,10 @@ class Trainer:
                     state = self._step(window[None].float(), state)[1]
             start = state
             for ids, states in zip(document.ids, document.states, strict=True):
-                shift, state = self._step(states[None].float(), state if how == "carried" else start)
+                if how == "alone":
+                    shift = torch.zeros(1, *states.shape)
+                else:
+                    shift, state = self._step(states[None].float(), state if how == "carried" else start)
                 rows.append(exact_loss(shift[0], states, ids, self._head))
             out.append(torch.stack(rows))
             tell("measure", number + 1, len(documents))
@@ -192,12 +210,24 @@ class Trainer:
         since = len(course.losses) - 1 - int(np.argmin(course.losses)) if course.losses else 0
         return since >= self._recipe.patience
 
+    def _order(self, epoch: int, rank: int) -> list[int]:
+        """Return the documents of one process in one epoch."""
+        order: list[int] = np.random.default_rng([self._recipe.seed, epoch]).permutation(self._parts.train).tolist()
+        return order[rank :: self._together.size]
+
+    def _windows(self, epoch: int) -> int:
+        """Return how many windows the longest row of an epoch has: a document isn't divided between rows."""
+
+        def count(rank: int) -> int:
+            streams = Streams(self._sizes, self._recipe.rows, self._order(epoch, rank))
+            return sum(1 for _ in iter(lambda: streams.step(lambda row: None), []))
+
+        return max(count(rank) for rank in range(self._together.size))
+
     def _epoch(self, course: _Course, steps: int, tell: Stage) -> None:
         recipe = self._recipe
-        order = np.random.default_rng([recipe.seed, course.epoch]).permutation(self._parts.train).tolist()
-        sizes = [len(document.ids) for document in self._frozen]
-        mine = order[self._together.rank :: self._together.size]
-        streams, state = Streams(sizes, recipe.rows, mine), self._fresh(recipe.rows)
+        mine = self._order(course.epoch, self._together.rank)
+        streams, state = Streams(self._sizes, recipe.rows, mine), self._fresh(recipe.rows)
         losses: list[Tensor] = []
 
         def begin(row: int) -> None:
@@ -212,9 +242,10 @@ class Trainer:
             # a process without documents goes on beside the others until all are through
             more = self._together.any(bool(places))
             if places:
-                loss, state = self._loss(places, state)
+                loss, state = self._loss(places, state if recipe.carry else self._fresh(recipe.rows))
                 losses.append(loss)
             windows += more
+            course.step += more
             if windows and (windows % recipe.truncate == 0 if more else windows % recipe.truncate):
                 self._descend(losses, course, steps)
                 state = {name: value.detach() for name, value in state.items()}
@@ -232,7 +263,6 @@ class Trainer:
         return loss, {name: value.index_copy(0, rows, after[name]) for name, value in state.items()}
 
     def _descend(self, losses: Sequence[Tensor], course: _Course, steps: int) -> None:
-        course.step += self._recipe.truncate
         warm, cool = min(1.0, course.step / _WARM_UP), 0.5 * (1 + math.cos(math.pi * min(1.0, course.step / steps)))
         for group in self._optimizer.param_groups:
             group["lr"] = self._recipe.rate * warm * cool
@@ -255,5 +285,11 @@ class Trainer:
         changed, after = self.memory.step(states, state, context)
         return changed - states, after
 
-    def _digest(self) -> list[int]:
-        return [int(self._frozen[i].ids.sum()) for i in [*self._parts.train, *self._parts.development]]
+    def _identity(self) -> str:
+        """Return what a training that is taken up again must have in common with the one that was begun."""
+        text = hashlib.sha256()
+        for index in [*self._parts.train, -1, *self._parts.development]:
+            ids = self._frozen[index].ids
+            text.update(f"{index} {tuple(ids.shape)}".encode() + ids.numpy().tobytes())
+        about = {"host": self.memory.bound_to, "text": text.hexdigest(), "processes": self._together.size}
+        return json.dumps({**asdict(self._recipe), **about}, sort_keys=True)

@@ -6,13 +6,18 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 
 from ..errors import ConfigError, rule_got_do
 from ..models import load_model
 from .material import MaterialConfig, prepare
 from .recurrent import Recipe, Trainer
 from .together import Together
+
+
+def load_single(model: str) -> tuple[Any, Any]:
+    """Open a model in float32, as memories are trained: what is small would be lost in the steps of a shorter type."""
+    return load_model(model, dtype=torch.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,7 @@ def run(
     config: TrainConfig,
     *,
     tell: Callable[[str, int, int], None] = lambda stage, done, size: None,
-    loads: Callable[[str], tuple[Any, Any]] = load_model,
+    loads: Callable[[str], tuple[Any, Any]] = load_single,
 ) -> TrainSummary:
     """Train a memory and save it as `Handle.save_pretrained` does.
 
@@ -99,8 +104,8 @@ def _train(
     summary = TrainSummary(
         out=config.out,
         epochs=len(trained.losses),
-        alone=float(np.mean([float(material.frozen[i].nats.mean()) for i in held])),
-        memory=float(np.mean(trainer.losses(held, tell=tell))),
+        alone=trainer.loss(held, how="alone", tell=tell),
+        memory=trainer.loss(held, how="carried", tell=tell),
     )
     if together.first:
         trained.handle.save_pretrained(config.out.expanduser())

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -24,7 +25,8 @@ class Together:
         if self._joined:
             try:
                 # a memory is small and its states are kept on the CPU
-                dist.init_process_group("gloo")
+                # one reads the text while the others wait, however long that is
+                dist.init_process_group("gloo", timeout=timedelta(days=7))
             except (RuntimeError, ValueError) as error:
                 raise ConfigError(
                     rule_got_do("Processes of one training find each other.", str(error), "Start them with accelerate launch.")
@@ -42,6 +44,14 @@ class Together:
         flag = torch.tensor(int(mine))
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag)
+
+    def of_first(self, mine: float) -> float:
+        """Return the first process's number."""
+        if self.size == 1:
+            return mine
+        number = torch.tensor(mine, dtype=torch.float64)
+        dist.broadcast(number, src=0)
+        return float(number)
 
     def share_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace every gradient by its mean over all processes; none counts as zero."""

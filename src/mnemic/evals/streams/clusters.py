@@ -81,11 +81,16 @@ def birch_alone(threshold: float, x: FloatArray, groups: int) -> Labels:
 
 
 def small_batches(size: float, x: FloatArray, groups: int) -> Labels:
-    """Return the groups of k-means in small batches (Sculley 2010), one pass."""
+    """Return the groups of k-means in small batches (Sculley 2010): every batch of the stream once, in order."""
     from sklearn.cluster import MiniBatchKMeans
 
-    model = MiniBatchKMeans(groups, batch_size=int(size), max_iter=1, n_init=1, random_state=0)
-    return _labels(model.fit(x))
+    model = MiniBatchKMeans(groups, batch_size=int(size), n_init=1, random_state=0)
+    for begin in range(0, len(x), int(size)):
+        batch = x[begin : begin + int(size)]
+        # the first one seeds the centres, so it needs as many; a rest that is too small still moves them
+        if begin or len(batch) >= groups:
+            model.partial_fit(batch)
+    return np.asarray(model.predict(x), dtype=np.int64)
 
 
 def _labels(model: Any) -> Labels:
@@ -95,7 +100,7 @@ def _labels(model: Any) -> Labels:
 TOLD = (
     Method("resonance", (0.60, 0.64, 0.68, 0.72, 0.76, 0.80), resonance),
     Method("BIRCH", (0.40, 0.45, 0.50, 0.55, 0.60, 0.65), birch),
-    Method("MiniBatchKMeans", (128, 256, 512, 1024, 2048, 4096), small_batches),
+    Method("MiniBatchKMeans", (192, 256, 384, 512, 768, 1024), small_batches),
 )
 """Methods that are told how many groups there are."""
 ALONE = (

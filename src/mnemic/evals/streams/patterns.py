@@ -1,6 +1,7 @@
 """Frequent and rare patterns in one stream: who is promoted, who is kept, and what is lost when something new comes."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...memories.resonance import CellConfig, CosineARTCell, PromotionConfig, Prototypes
+from ...memories.resonance.prototypes import Move
 from .clusters import Labels, Stream
 
 FREQUENT, RARE = 10, 20
@@ -43,10 +45,10 @@ class Outcome:
     kmeans_after: float
 
 
-def phases(train: Stream, test: Stream, seed: int) -> Phases:
-    """Draw intents and sentences for one run."""
+def phases(train: Stream, test: Stream, seed: int, among: Labels) -> Phases:
+    """Draw intents among some, and their sentences, for one run."""
     rng = np.random.default_rng(seed)
-    intents = rng.permutation(np.unique(train.labels))
+    intents = rng.permutation(among)
     frequent, rare, later = np.split(intents[: 2 * FREQUENT + RARE], [FREQUENT, FREQUENT + RARE])
 
     def draw(names: Labels, count: int) -> list[int]:
@@ -108,13 +110,17 @@ class _Told:
             # a slot that was recycled stands for something new
             if place < slots and int(memory.cell.count[place]) == 1:
                 self._went[place] = Counter()
-            for move in memory.history()[len(memory.history()) - (int(memory.moves) - moves) :]:
-                self._follow(move.kind, move.learned, slots + move.settled)
+            self._follow(memory.history()[len(memory.history()) - (int(memory.moves) - moves) :])
             self._went.setdefault(place, Counter())[label] += 1
 
-    def _follow(self, kind: str, learned: int, settled: int) -> None:
-        source, target = (learned, settled) if kind == "promoted" else (settled, learned)
-        self._went[target] = self._went.pop(source, Counter())
+    def _follow(self, moves: Sequence[Move]) -> None:
+        """Let counts go where their prototypes went; of an exchange both are lifted before either is put down."""
+        slots, lifted = self._memory.cell.config.capacity, []
+        for move in moves:
+            ends = (move.learned, slots + move.settled)
+            source, target = ends if move.kind == "promoted" else ends[::-1]
+            lifted.append((target, self._went.pop(source, Counter())))
+        self._went.update(lifted)
 
     def own_places(self) -> dict[int, list[int]]:
         """Return which places are mostly of an intent, by intent."""

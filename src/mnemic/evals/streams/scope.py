@@ -36,15 +36,15 @@ def area(inside: FloatArray, outside: FloatArray) -> float:
     return float(total / (len(inside) * len(outside)))
 
 
-def classifier(x: FloatArray, labels: Labels) -> Fitted:
-    """Return the largest probability of logistic regression (Hendrycks & Gimpel 2017)."""
+def classifier(x: FloatArray, labels: Labels, c: float) -> Fitted:
+    """Return the largest probability of logistic regression (Hendrycks & Gimpel 2017); `c` is its inverse penalty."""
     from sklearn.linear_model import LogisticRegression
 
     with unconverged():
-        model: Any = LogisticRegression(max_iter=200, C=10.0).fit(x, labels)
+        model: Any = LogisticRegression(max_iter=200, C=c).fit(x, labels)
     return Fitted(
         title="logistic regression, largest probability",
-        setting=None,
+        setting=c,
         score=lambda q: np.asarray(model.predict_proba(q).max(axis=1)),
         numbers=int(model.coef_.size + model.intercept_.size),
     )

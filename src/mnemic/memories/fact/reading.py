@@ -162,8 +162,8 @@ class FreshReading:
         before = self._form.text[:place].rstrip()
         if not before or form.asked != self._form.asked or form.text != before:
             return None
-        # a space of its own may follow
-        return next((i for i, (_, stop) in enumerate(self._states.offsets) if stop == len(before)), None)
+        # a space of its own may follow; the pieces of one character all end where it ends
+        return max((i for i, (_, stop) in enumerate(self._states.offsets) if stop == len(before)), default=None)
 
 
 def read_fresh(texts: Sequence[str], reader: TextReader, projection: Projection) -> list[FreshReading]:

@@ -153,7 +153,7 @@ class RecurrentMemory(Memory):
         rows = next((len(value) for value in state.values()), 0)
         wanted = self._shapes(rows)
         shapes = {name: list(value.shape) for name, value in state.items()}
-        if not wanted or shapes != wanted:
+        if not rows or shapes != wanted:
             raise ShapeError(rule_got_do(f"A state of this memory holds {wanted}.", shapes, "Take it from the same memory."))
         check_finite(state)
         self._carried = {name: value.detach().clone() for name, value in state.items()}

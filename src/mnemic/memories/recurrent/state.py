@@ -1,16 +1,14 @@
 """The state of a conversation as a file: written whole or not at all, refused on another model."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from ...errors import CheckpointMismatch, ConfigError, InputError, rule_got_do
+from ...errors import CheckpointMismatch, InputError, rule_got_do
 from ..base import Memory, State
+from ..tensors import write_tensors
 
 FORMAT_VERSION = 1
 _WHOSE = "memory"
@@ -27,21 +25,7 @@ def save_state(path: str | Path, state: State, memory: Memory) -> None:
     Raises:
         ConfigError: if it can't be written there.
     """
-    target = Path(path)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        fresh = Path(name)
-        try:
-            save_file(tensors, fresh, metadata={_WHOSE: _identity(memory)})
-            fresh.replace(target)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            rule_got_do("A state is written to a folder that exists.", f"{path}: {error}", "Make it first.")
-        ) from error
+    write_tensors(Path(path), state, {_WHOSE: _identity(memory)})
 
 
 def load_state(path: str | Path, memory: Memory) -> State:

@@ -12,6 +12,8 @@ from ...ops.resonance import Matches, choose, complement_code, cosine_match, fuz
 from .config import CellConfig
 
 NO_LABEL = -1
+_AT_ONCE = 256
+"""Inputs that are compared with all prototypes together: fuzzy matches hold every pair in memory."""
 _STEADY = 0.9
 """What stays of a prototype's drift at every step."""
 
@@ -82,6 +84,10 @@ class ResonanceCell(nn.Module, ABC):
     def move(self, prototype: Tensor, code: Tensor, rate: float) -> tuple[Tensor, float]:
         """Return a prototype that has taken in a code, and how far it moved."""
 
+    def clean(self, prototypes: Tensor) -> Tensor:
+        """Return prototypes `[..., F]` as the geometry has them, whatever gradients made of them."""
+        return prototypes
+
     # -- the stream ----------------------------------------------------------------------------------------------------------
 
     @property
@@ -98,9 +104,13 @@ class ResonanceCell(nn.Module, ABC):
     def assign(self, x: Tensor) -> Assigned:
         """Return what inputs `[N, D]` resonate with, without learning; `match` is the best there is where nothing resonates."""
         code = self.encode(self.checked(x))
-        if not self.used.any():
+        if not len(code) or not self.used.any():
             nothing = torch.full((len(code),), -1, device=code.device)
             return Assigned(nothing, code.new_zeros(len(code)), torch.zeros_like(nothing, dtype=torch.bool))
+        parts = [self._assign(part) for part in torch.split(code, _AT_ONCE)]
+        return Assigned(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+    def _assign(self, code: Tensor) -> Assigned:
         matches = self.compare(code, self.prototypes)
         winner, found = choose(matches, self.used, self.vigilance)
         best = matches.match.masked_fill(~self.used, 0.0).max(-1).values
@@ -154,6 +164,7 @@ class ResonanceCell(nn.Module, ABC):
         """
         if x.ndim != 2 or x.shape[1] != self.input_size:
             raise ShapeError(rule_got_do(f"A stream is [N, {self.input_size}].", list(x.shape), "Shape it so."))
+        x = x.to(self.prototypes.device, self.prototypes.dtype)
         bad = torch.nonzero(~torch.isfinite(x).all(-1))
         if len(bad):
             raise InputError(
@@ -161,7 +172,7 @@ class ResonanceCell(nn.Module, ABC):
                     "Every number of a stream is finite.", f"input {int(bad[0])} isn't", "Leave it out; nothing was learned."
                 )
             )
-        return x.to(self.prototypes.device, self.prototypes.dtype)
+        return x
 
     def free(self, slot: int) -> None:
         """Empty a slot."""
@@ -182,9 +193,9 @@ class ResonanceCell(nn.Module, ABC):
         self.time += 1
         vigilance = self.vigilance
         if self.used.any():
-            matches = self.compare(code, self.prototypes)
+            matches, allowed = self.compare(code, self.prototypes), self.used
             while True:
-                winner, found = choose(matches, self.used, vigilance)
+                winner, found = choose(matches, allowed, vigilance)
                 if not bool(found):
                     break
                 slot = int(winner)
@@ -193,6 +204,8 @@ class ResonanceCell(nn.Module, ABC):
                     self._resonate(slot, code)
                     return slot, match, False
                 vigilance = match + self.config.tracking
+                # raised by less than the type can tell, vigilance alone would let the same one win for ever
+                allowed = allowed & (matches.match > match)
         return self.put(code, label=label), 1.0, True
 
     def _resonate(self, slot: int, code: Tensor) -> None:
@@ -259,6 +272,10 @@ class CosineARTCell(ResonanceCell):
     def compare(self, code: Tensor, prototypes: Tensor) -> Matches:
         """Return cosines."""
         return cosine_match(code, prototypes)
+
+    def clean(self, prototypes: Tensor) -> Tensor:
+        """Return them as unit vectors."""
+        return normalize(prototypes, dim=-1)
 
     def move(self, prototype: Tensor, code: Tensor, rate: float) -> tuple[Tensor, float]:
         """Return `(1 - rate) p + rate h` as a unit vector, and 1 - cosine between old and new."""

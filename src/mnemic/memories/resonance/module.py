@@ -38,7 +38,7 @@ class _Place(nn.Module):
     def matches(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the match `[..., C + M]` of states with every prototype, and which of those are in use `[C + M]`."""
         cell = self.prototypes.cell
-        everything = torch.cat([cell.prototypes, nn.functional.normalize(self.prototypes.settled.float(), dim=-1)])
+        everything = torch.cat([cell.prototypes, cell.clean(self.prototypes.settled.float())])
         used = torch.cat([cell.used, self.prototypes.occupied])
         return cell.compare(cell.encode(self.standard(x)), everything).choice.masked_fill(~used, -1.0), used
 
@@ -163,12 +163,14 @@ class ResonanceMemory(Memory):
         """Compare states by how they differ from these `[N, D]`: their mean becomes zero, their spread one, in every dimension.
 
         Raises:
-            ShapeError: if there are fewer than two.
+            ShapeError: if there are fewer than two, or they have another size.
+            InputError: if a number isn't finite.
             ConfigError: as `place`; or if prototypes were learned on another scale.
         """
         place = self.place(site or self._names[0])
-        if states.ndim != 2 or len(states) < 2:
-            raise ShapeError(rule_got_do("A scale needs two states or more, [N, D].", list(states.shape), "Pass more."))
+        states = place.prototypes.cell.checked(states)
+        if len(states) < 2:
+            raise ShapeError(rule_got_do("A scale needs two states or more.", len(states), "Pass more."))
         if self._known(place):
             raise ConfigError(
                 rule_got_do(
@@ -187,4 +189,4 @@ class ResonanceMemory(Memory):
             ConfigError: as `place`.
         """
         place = self.place(site or self._names[0])
-        return place.prototypes.observe(place.standard(states))
+        return place.prototypes.observe(place.standard(place.prototypes.cell.checked(states)))

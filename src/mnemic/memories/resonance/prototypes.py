@@ -90,7 +90,7 @@ class Prototypes(nn.Module):
 
     def _observe(self, code: Tensor, x: Tensor) -> int:
         if bool(self.occupied.any()):
-            winner, found = choose(self.cell.compare(code, self.settled), self.occupied, self.cell.vigilance)
+            winner, found = choose(self.cell.compare(code, self.cell.clean(self.settled)), self.occupied, self.cell.vigilance)
             if bool(found):
                 self.cell.time += 1
                 slot = int(winner)
@@ -115,7 +115,7 @@ class Prototypes(nn.Module):
         else:
             fewest = self.uses == self.uses.min()
             place = int(torch.where(fewest, self.seen, self.cell.time + 1).argmin())
-            back = self.cell.put(self.settled[place].detach().clone(), count=1)
+            back = self.cell.put(self.cell.clean(self.settled[place].detach()), count=1)
             self._note(DEMOTED, back, place, int(self.uses[place]))
         self.settled[place] = prototype
         self.occupied[place], self.uses[place], self.seen[place] = True, count, self.cell.time

@@ -60,13 +60,13 @@ def resonates(match: Tensor | float, vigilance: Tensor | float) -> Tensor | bool
     return match >= vigilance
 
 
-def choose(matches: Matches, allowed: Tensor, vigilance: Tensor | float) -> tuple[Tensor, Tensor]:
+def choose(matches: Matches, allowed: Tensor, vigilance: float) -> tuple[Tensor, Tensor]:
     """Return the winner `[...]` and whether there is one `[...]`: the first in order of choice that passes the vigilance test.
 
     Args:
         matches: `[..., C]`.
         allowed: `[..., C]` or `[C]` bool: prototypes that are in use.
-        vigilance: bound on the match, one or per input.
+        vigilance: bound on the match.
     """
     passing = resonates(matches.match, vigilance) & allowed
     order = torch.where(passing, matches.choice, -torch.inf)
