@@ -307,7 +307,7 @@ def main() -> int:
         console.print("[bold red]The demo failed:[/] a line above is marked ✘, or a process stopped early.")
         return 1
     console.print("[bold green]Everything held.[/] Now teach it yourself:")
-    console.print('  .venv/bin/mnemic learn "My bike is chained to the red fence."\n  .venv/bin/mnemic ask Where is my bike?')
+    console.print('  .venv/bin/mnemic learn "My bike is chained to the red fence."\n  .venv/bin/mnemic ask "Where is my bike?"')
     return 0
 
 

@@ -9,24 +9,18 @@ from typing import Any
 import pytest
 import torch
 
+from fixtures.letters import Letters
 from mnemic.checkpoint import load_pretrained
 from mnemic.errors import ConfigError, InputError
 from mnemic.testing import tiny_model
 from mnemic.testing.models import VOCAB
 from mnemic.train.corpus import Streams, documents, split, windows
 from mnemic.train.frozen import Freezer
-from mnemic.train.recurrent import Recipe, Trainer
+from mnemic.train.recurrent import Trainer, Training
 from mnemic.train.run import TrainConfig, run
 from mnemic.train.top import Head, close_loss, exact_loss
 
 WINDOW = 8
-
-
-class Letters:
-    """A tokenizer of characters."""
-
-    def __call__(self, text: str, **options: object) -> dict[str, list[int]]:
-        return {"input_ids": [ord(c) % (VOCAB - 2) for c in text]}
 
 
 def topics(count: int = 24, length: int = 96) -> list[torch.Tensor]:
@@ -45,7 +39,7 @@ def prepared(folder: Path | None = None) -> tuple[Any, Freezer, list[Any]]:
     return model, freezer, freezer.read(topics(), lambda tokens: None)
 
 
-RECIPE = Recipe(size=16, decay=0.99, rows=4, epochs=3, common=50, rate=2e-2, truncate=2)
+RECIPE = Training(size=16, decay=0.99, rows=4, epochs=3, common=50, rate=2e-2, truncate=2)
 
 
 @pytest.mark.parametrize("family", ["llama", "phi"])
@@ -103,7 +97,7 @@ def test_a_memory_learns_what_a_document_is_about(tmp_path: Path) -> None:
 
 
 def test_training_goes_on_where_it_stopped_bit_for_bit(tmp_path: Path) -> None:
-    def trainer(recipe: Recipe = RECIPE) -> Trainer:
+    def trainer(recipe: Training = RECIPE) -> Trainer:
         model, freezer, frozen = prepared(tmp_path / "states")
         parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
         return Trainer(model, frozen, parts, freezer.head, recipe)
@@ -126,12 +120,12 @@ def test_training_goes_on_where_it_stopped_bit_for_bit(tmp_path: Path) -> None:
     assert resumed.losses == whole.losses
     for name, value in whole.memory.state_dict().items():
         assert torch.equal(value, resumed.memory.state_dict()[name]), name
-    with pytest.raises(ConfigError, match="A training goes on with the settings"):
-        trainer(Recipe(size=16, decay=0.5, common=50)).train(folder=tmp_path / "run", tell=silent)
+    with pytest.raises(ConfigError, match="of which decay, epochs, rate, rows differs"):
+        trainer(Training(size=16, decay=0.5, common=50)).train(folder=tmp_path / "run", tell=silent)
     # another text of the same size, or other windows of the same, is another training
     others = trainer()
     others._frozen = [replace(d, ids=d.ids.flip(1)) for d in others._frozen]
-    with pytest.raises(ConfigError, match="A training goes on with the settings"):
+    with pytest.raises(ConfigError, match="of which text differs"):
         others.train(folder=tmp_path / "run", tell=silent)
     (tmp_path / "run" / "progress.safetensors").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="Progress is a file that training wrote"):
@@ -142,7 +136,7 @@ def test_the_rate_falls_to_nothing_at_the_very_end_only() -> None:
     """Documents aren't divided between rows: an epoch has as many windows as its longest row."""
     model, freezer, frozen = prepared()
     parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
-    trainer = Trainer(model, frozen, parts, freezer.head, Recipe(size=4, rows=5, epochs=2, common=50, truncate=1))
+    trainer = Trainer(model, frozen, parts, freezer.head, Training(size=4, rows=5, epochs=2, common=50, truncate=1))
     rates: list[float] = []
     descend = trainer._descend
 
@@ -161,7 +155,7 @@ def test_it_stops_when_nothing_gets_better() -> None:
     model, freezer, frozen = prepared()
     parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
     # a step too large to learn anything by
-    recipe = Recipe(size=16, rows=4, epochs=20, patience=2, rate=50.0, common=50)
+    recipe = Training(size=16, rows=4, epochs=20, patience=2, rate=50.0, common=50)
     trained = Trainer(model, frozen, parts, freezer.head, recipe).train(folder=None, tell=lambda stage, done, size: None)
     assert len(trained.losses) < 20
     assert min(trained.losses) == trained.losses[-3]
@@ -208,7 +202,7 @@ def test_a_broken_reading_is_read_anew(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        Recipe(**settings)
+        Training(**settings)
 
 
 @pytest.fixture
@@ -252,6 +246,21 @@ def test_the_command_trains_saves_and_goes_on(tmp_path: Path, text: Path) -> Non
     assert memory.active()
     with pytest.raises(ConfigError, match="A memory is written to a new folder"):
         run(TrainConfig(**settings, out=tmp_path), loads=lambda name: (tiny_model("llama"), Letters()))
+
+
+def test_what_can_be_refused_early_is(tmp_path: Path, text: Path) -> None:
+    def loads(name: str) -> tuple[Any, Any]:
+        raise AssertionError("a model was loaded")
+
+    diary = tmp_path / "diary"
+    diary.mkdir()
+    (diary / "today.md").write_text("dear diary", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"States are kept in a new folder.*today\.md"):
+        run(TrainConfig(data=text, states=diary, out=tmp_path / "m"), loads=loads)
+    with pytest.raises(InputError, match="readable UTF-8"):
+        run(TrainConfig(data=tmp_path / "none", out=tmp_path / "m"), loads=loads)
+    with pytest.raises(ConfigError, match="at position 0"):
+        run(TrainConfig(data=text, separator="(", out=tmp_path / "m"), loads=loads)
     with pytest.raises(ConfigError, match="A window has at least 2 tokens"):
         TrainConfig(window=1)
     with pytest.raises(ConfigError, match="shares that leave something"):

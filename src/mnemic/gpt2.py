@@ -1,7 +1,7 @@
 """GPT-2 with a memory in it: subclasses of transformers' own model, each a thin face over `attach()`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from .hosts.reader import HostReader
 from .memories.base import Memory
 from .memories.recurrent import RecurrentMemory
 from .memories.resonance import ResonanceMemory
+
+M = TypeVar("M", bound=Memory)
 
 
 class _GPT2WithMemory(GPT2LMHeadModel):  # type: ignore[no-untyped-call]
@@ -37,6 +39,14 @@ class _GPT2WithMemory(GPT2LMHeadModel):  # type: ignore[no-untyped-call]
                 )
             )
         return self._handle
+
+    def _attached(self, kind: type[M]) -> M:
+        (memory,) = self.handle.memories
+        if not isinstance(memory, kind):
+            raise ConfigError(
+                rule_got_do(f"A {type(self).__name__} holds a {kind.__name__}.", type(memory).__name__, "Attach one of these.")
+            )
+        return memory
 
     def attach_memory(self, memory: Memory) -> None:
         """Attach a memory to this model; one that is there already is taken off."""
@@ -109,9 +119,7 @@ class GPT2WithGRUMemory(_GPT2WithMemory):  # type: ignore[no-untyped-call]
         Raises:
             ConfigError: if none is attached.
         """
-        (memory,) = self.handle.memories
-        assert isinstance(memory, RecurrentMemory)
-        return memory
+        return self._attached(RecurrentMemory)
 
     def generate(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Generate as ever; then, if persistent, keep the memory's state for the next call.
@@ -198,9 +206,7 @@ class GPT2AdaptiveResonanceGating(_GPT2WithMemory):  # type: ignore[no-untyped-c
         Raises:
             ConfigError: if none is attached.
         """
-        (memory,) = self.handle.memories
-        assert isinstance(memory, ResonanceMemory)
-        return memory
+        return self._attached(ResonanceMemory)
 
     def observe(self, sequences: Sequence[Sequence[int]]) -> Tensor:
         """Learn prototypes from the states of token sequences, in order; return where each token went.

@@ -100,8 +100,9 @@ class FakeLM:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeLM:
-    """Put a fake behind `mnemic.load` as the command line sees it."""
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLM:
+    """Put a fake behind `mnemic.load` as the command line sees it, and a folder where the store would be."""
+    (tmp_path / "store").mkdir()
     monkeypatch.setenv("TQDM_DISABLE", "1")
     lm = FakeLM()
 

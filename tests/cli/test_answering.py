@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import Result
@@ -122,3 +123,14 @@ def test_markup_in_an_answer_is_text(cli: Cli, fake: FakeLM, monkeypatch: pytest
     explanation = fake.why("dog")
     monkeypatch.setattr(fake, "why", lambda query: type(explanation)("[red]x[/red] :smile:", (), 0.5))
     assert cli("why", "dog").stdout == "[red]x[/red] :smile:\n"
+
+
+@pytest.mark.parametrize("command", ["ask", "recall", "why"])
+def test_who_only_looks_makes_no_store(cli: Cli, fake: FakeLM, tmp_path: Path, command: str) -> None:
+    done = cli(command, "dog", "--store", tmp_path / "typo")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "There has to be a store to look into" in done.stderr
+    assert not (tmp_path / "typo").exists()
+    assert fake.loaded_with == {}
+    assert cli("ask", "dog", "--no-memory", "--store", tmp_path / "typo").exit_code == 0
+    assert cli("learn", "My dog is called Biscuit.", "--store", tmp_path / "typo").exit_code == 0

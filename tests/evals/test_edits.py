@@ -239,6 +239,7 @@ def test_held_out_relations_are_not_calibrated_on_and_alone_are_asked(data, fake
         ({"readers": ()}, "at least one reader"),
         ({"n": 21}, r"must hold start \+ n records \(21\).*20 in edits.json"),
         ({"held_out": 1, "calibrate_from": 3}, r"come after those that are measured.*up to 6, calibrated from 3"),
+        ({"held_out": 1, "calibrate_from": 20}, r"records to calibrate on\. Got: none from 20 on in edits.json"),
         ({"held_out": 2, "calibrate_from": 10}, r"more relations than that.*2 relations"),
     ],
 )

@@ -7,19 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from fixtures.letters import Letters
 from mnemic.errors import ConfigError, InputError
 from mnemic.evals.results import to_json
 from mnemic.evals.tables import tables_of
 from mnemic.evals.windows import WindowsConfig, cache_nats, run
 from mnemic.testing import tiny_model
-from mnemic.testing.models import VOCAB
-
-
-class Letters:
-    """A tokenizer of characters."""
-
-    def __call__(self, text: str, **options: object) -> dict[str, list[int]]:
-        return {"input_ids": [ord(c) % (VOCAB - 2) for c in text]}
 
 
 def test_the_cache_by_hand() -> None:

@@ -39,7 +39,8 @@ def ask(
     text = _question(question)
     options_of_generate = _generate_options(max_new_tokens, temperature, top_p, seed)
     streamed = (output.out.is_terminal if stream is None else stream) and not as_json
-    with session.open_memory(model, store, encoder, scope) as lm:
+    # without memory there is nothing to look into
+    with session.open_memory(model, store if memory else ":memory:", encoder, scope) as lm:
         if streamed:
             # closed whatever happens, or an interrupted answer would be generated to its end
             with closing(lm.ask(text, memory=memory, stream=True, **options_of_generate)) as pieces:

@@ -70,7 +70,7 @@ def learn(
     """
     records = _gather(texts or [], file or [], format, keep_good=keep_good)
     started = perf_counter()
-    with session.open_memory(model, store, encoder, scope) as lm, _stop_on_interrupt() as stop:
+    with session.open_memory(model, store, encoder, scope, new=True) as lm, _stop_on_interrupt() as stop:
         results = _teach(lm, [_filled(r, category, importance, source) for r in records], stop, force=force)
         stopped = stop.is_set()
     if as_json:

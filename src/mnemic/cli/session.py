@@ -21,8 +21,14 @@ def interactive() -> bool:
 
 
 @contextmanager
-def open_memory(model: str, store: str, encoder: str | None, scope: str) -> Iterator["MemoryLM"]:
-    """Load the model and open the store, and close both."""
+def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new: bool = False) -> Iterator["MemoryLM"]:
+    """Load the model and open the store, and close both. Only with `new` is a store made that isn't there.
+
+    Raises:
+        NotFound: if there is no store at that place.
+    """
+    if not new:
+        _require(store)
     # the bars that transformers draws while it reads a file would tear the spinner; read when it is first imported
     os.environ.setdefault("TQDM_DISABLE", "1")
     with output.waiting(f"Loading {model} ..."):
@@ -40,8 +46,17 @@ def open_records(store: str) -> Iterator["Store"]:
     Raises:
         NotFound: if there is no store at that place.
     """
+    _require(store)
     from ..store import open_store
 
+    records = open_store(store)
+    try:
+        yield records
+    finally:
+        records.close()
+
+
+def _require(store: str) -> None:
     if "://" not in store and store != ":memory:" and not Path(store).expanduser().is_dir():
         raise NotFound(
             rule_got_do(
@@ -50,8 +65,3 @@ def open_records(store: str) -> Iterator["Store"]:
                 "Teach something first (mnemic learn), or name another folder with --store or MNEMIC_STORE.",
             )
         )
-    records = open_store(store)
-    try:
-        yield records
-    finally:
-        records.close()

@@ -25,8 +25,8 @@ def _recurrent(config: Any) -> None:
     from ..evals.progress import Progress
     from ..train import run
 
-    with Progress("reading", 100, shown=output.err.is_terminal) as bar:
-        summary = run.run(config, tell=lambda stage, done, size: bar.say(f"{stage} {done}/{size}"))
+    with Progress("reading", 1, shown=output.err.is_terminal) as bar:
+        summary = run.run(config, tell=bar.stage)
     output.say(
         f"{summary.out}: {summary.memory:.4f} nats per token on text that it wasn't trained on, {summary.alone:.4f} without it,"
         f" after {summary.epochs} epochs."

@@ -51,11 +51,7 @@ def run(config: GateConfig, *, progress: bool = False) -> GateSummary:
     texts = HostTexts(model, tokenizer)
     encoder = load_encoder(config.encoder, texts, int(model.get_input_embeddings().weight.shape[1]))
     rates, settled = Rates(), None
-    with Progress("examples", len(examples), shown=progress) as bar:
-
-        def say(stage: str, done: int, size: int) -> None:
-            bar.say(f"{stage} {done}/{size}")
-
+    with Progress("read", len(examples), shown=progress) as bar:
         gate, report = fit(
             examples,
             encode=None if config.looks_at == "words" else encoder.encode,
@@ -63,10 +59,9 @@ def run(config: GateConfig, *, progress: bool = False) -> GateSummary:
             reader=texts if config.looks_at == "host" else None,
             rates=rates,
             seed=config.seed,
-            progress=say,
+            progress=bar.stage,
         )
-        bar.advance(len(examples))
         if spare:
-            gate, settled = settle(gate, spare, encoder=encoder, reader=texts, rate=rates.among, progress=say)
+            gate, settled = settle(gate, spare, encoder=encoder, reader=texts, rate=rates.among, progress=bar.stage)
     gate.save(config.out)
     return GateSummary(out=config.out, report=report, settled=settled)

@@ -174,11 +174,23 @@ def _held_out(taught: Sequence[EditRecord], config: EditsConfig) -> tuple[str, .
 
 
 def _recipe(held: tuple[str, ...], left: int, config: EditsConfig) -> Recipe:
-    """Return how the gate is refitted: as the shipped ones are, without the held-out relations, on what is left of the file."""
+    """Return how the gate is refitted: as the shipped ones are, without the held-out relations, on what is left of the file.
+
+    Raises:
+        ConfigError: if nothing is left.
+    """
+    if config.data is not None and left < 1:
+        raise ConfigError(
+            rule_got_do(
+                "There are records to calibrate on.",
+                f"none from {config.calibrate_from} on in {config.data.name}",
+                "Lower calibrate_from and n.",
+            )
+        )
     return Recipe(
         data=config.data,
         start=config.calibrate_from,
-        n=min(config.calibrate_n, max(0, left)),
+        n=min(config.calibrate_n, left),
         generated=config.calibrate_n,
         restated=config.calibrate_n // 2,
         settle=config.calibrate_settle,

@@ -27,6 +27,10 @@ class Progress:
         """Name the work at hand."""
         self._bar.update(self._task, description=what)
 
+    def stage(self, name: str, done: int, size: int) -> None:
+        """Show how far one stage of several is; the bar is that stage's own."""
+        self._bar.update(self._task, description=name, completed=done, total=size)
+
     def advance(self, by: int = 1) -> None:
         """Count work done."""
         self._bar.advance(self._task, by)

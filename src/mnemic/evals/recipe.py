@@ -1,6 +1,7 @@
 """What gates are fitted on: the same recipe for those that are shipped and for the bench's refitted ones."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -75,7 +76,7 @@ class Recipe:
         Raises:
             InputError: if the file can't be used.
         """
-        made = examples_of(self._of_file()[: self.n]) if self.n else []
+        made = examples_of(self._of_file[: self.n]) if self.n else []
         if self.generated:
             made += examples_of(self._invent(self.generated, 1))
         if self.restated:
@@ -89,7 +90,7 @@ class Recipe:
         """
         if not self.settle:
             return []
-        records = self._of_file()[self.n : self.n + self.settle] + self._invent(self.settle, 3, probes=1)
+        records = self._of_file[self.n : self.n + self.settle] + self._invent(self.settle, 3, probes=1)
         subjects = [f" {r.subject.casefold()} " for r in records if len(r.subject) > 1]
 
         def is_taught(query: str) -> bool:
@@ -101,6 +102,7 @@ class Recipe:
             for r, example in zip(records, examples_of(records), strict=True)
         ]
 
+    @cached_property
     def _of_file(self) -> list[EditRecord]:
         """Return the file's usable records in the order in which they are used."""
         if self.data is None:

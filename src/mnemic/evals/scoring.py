@@ -18,8 +18,6 @@ from ..errors import ConfigError, rule_got_do
 
 Z95 = 1.959963984540054
 """Standard normal quantile of 0.975."""
-_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
-"""0.975 quantiles of Student's t with 1, 2, ... degrees of freedom."""
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _END = re.compile(r"\n|[.!?](?=\s|$)")
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
@@ -138,8 +136,10 @@ def t_mean(values: Sequence[float]) -> Interval:
     n, mean = len(data), float(data.mean())
     if n == 1:
         return Interval(value=mean, low=-math.inf, high=math.inf, n=1)
-    quantile = _T95[n - 2] if n - 2 < len(_T95) else Z95
-    half = quantile * float(data.std(ddof=1)) / math.sqrt(n)
+    # scipy comes with scikit-learn, which whoever calls this needs anyway
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, n - 1)) * float(data.std(ddof=1)) / math.sqrt(n)
     return Interval(value=mean, low=mean - half, high=mean + half, n=n)
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, rule_got_do
-from ..train.material import Material, MaterialConfig, prepare
-from ..train.recurrent import Recipe, Trainer
+from ..train.material import Material, MaterialConfig, prepare, texts_of
+from ..train.recurrent import Trainer, Training
 from ..train.run import load_single
 from .environment import Environment, describe
 from .progress import Progress
@@ -28,7 +28,7 @@ _WEIGHTS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowsConfig(MaterialConfig, Recipe):
+class WindowsConfig(MaterialConfig, Training):
     """What `mnemic bench windows` measures: a text, and how memories are trained on it."""
 
     seeds: int = 3
@@ -39,14 +39,14 @@ class WindowsConfig(MaterialConfig, Recipe):
     def __post_init__(self) -> None:
         """Check the numbers."""
         MaterialConfig.__post_init__(self)
-        Recipe.__post_init__(self)
+        Training.__post_init__(self)
         if self.seeds < 1:
             raise ConfigError(rule_got_do("seeds is at least 1.", self.seeds, "Choose a larger one."))
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> Training:
         """How a memory is trained."""
-        return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
+        return Training(**{f.name: getattr(self, f.name) for f in fields(Training)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +109,9 @@ def run(
         def tell_of(name: str, stage: str, done: int, size: int) -> None:
             tell(f"{name}, {stage}", done, size)
 
+        texts = texts_of(config)
         model, tokenizer = loads(config.model)
-        material = prepare(config, model, tokenizer, tell)
+        material = prepare(config, texts, model, tokenizer, tell)
         bar.advance()
         held, development = material.parts.held, material.parts.development
         alone: list[Tensor] = []

@@ -66,8 +66,8 @@ def load(folder: Path, identity: str, module: nn.Module, optimizer: torch.optim.
         raise ConfigError(
             rule_got_do(
                 "A training goes on with the settings, the text and the model it was begun with.",
-                f"another training's {path}",
-                "Give its settings, or another folder.",
+                f"{path}, of which {_differing(identity, about.get('identity'))} differs",
+                f"Train as before, or remove {folder.name}.",
             )
         )
     module.load_state_dict(_under("now.", tensors))
@@ -77,6 +77,15 @@ def load(folder: Path, identity: str, module: nn.Module, optimizer: torch.optim.
         state.setdefault(int(index), {})[moment] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     return Progress(course=json.loads(about["course"]), best=_under("best.", tensors))
+
+
+def _differing(identity: str, other: str | None) -> str:
+    """Return the names of what two identities, JSON objects, don't have in common."""
+    try:
+        here, there = json.loads(identity), json.loads(other or "{}")
+        return ", ".join(sorted(name for name in {*here, *there} if here.get(name) != there.get(name)))
+    except (ValueError, TypeError):
+        return "everything"
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

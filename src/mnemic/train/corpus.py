@@ -28,11 +28,13 @@ def documents(path: Path, separator: str | None) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(rule_got_do("A text must be readable UTF-8.", f"{path}: {error}", "Check its path.")) from error
     try:
-        parts = [text] if separator is None else re.split(rf"(?m)^(?={separator})", text)
+        # by itself first, so that an error names its own places
+        begins = None if separator is None else re.compile(separator)
     except re.error as error:
         raise ConfigError(
             rule_got_do("A separator is a regular expression.", f"{separator!r}: {error}", "Correct it, e.g. ' = [^=]'.")
         ) from error
+    parts = [text] if begins is None else re.split(rf"(?m)^(?={begins.pattern})", text)
     found = [part for part in parts if part.strip()]
     if not found:
         raise InputError(rule_got_do("A text to train on holds words.", f"{path}: none", "Give another file."))

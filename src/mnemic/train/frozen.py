@@ -21,6 +21,7 @@ from .top import Head
 
 _AT_ONCE = 4
 _VERSION = b"frozen-1"
+_ENDING = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class Frozen:
     states: Tensor
     nats: Tensor
     normaliser: Tensor
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder for kept states that holds anything else.
+
+    Raises:
+        ConfigError: naming what is there.
+    """
+    there = [folder] if folder.is_file() else list(folder.iterdir()) if folder.is_dir() else []
+    other = [path for path in there if path == folder or path.suffix != _ENDING]
+    if other:
+        raise ConfigError(
+            rule_got_do("States are kept in a new folder or one that holds nothing else.", str(other[0]), "Choose another.")
+        )
 
 
 class Freezer:
@@ -107,7 +122,7 @@ class Freezer:
         if self._folder is None:
             return None
         digest = hashlib.sha256(_VERSION + self._host.encode() + repr(tuple(ids.shape)).encode() + ids.numpy().tobytes())
-        return self._folder / f"{digest.hexdigest()[:32]}.safetensors"
+        return self._folder / f"{digest.hexdigest()[:32]}{_ENDING}"
 
 
 def _keep(path: Path, frozen: Frozen) -> None:

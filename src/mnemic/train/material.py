@@ -1,13 +1,13 @@
 """From a file to documents that the host has read: what training and measuring begin with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, rule_got_do
 from .corpus import Parts, documents, split, windows
-from .frozen import Freezer, Frozen
+from .frozen import Freezer, Frozen, check_folder
 from .top import Head
 
 
@@ -53,16 +53,37 @@ class Material:
     head: Head
 
 
-def prepare(config: MaterialConfig, model: Any, tokenizer: Any, tell: Callable[[str, int, int], None]) -> Material:
-    """Read a text through the host.
+def texts_of(config: MaterialConfig) -> list[str]:
+    """Return the documents: what can be refused before a model is loaded.
 
     Raises:
         InputError: if the text can't be used.
+        ConfigError: if the separator is no expression, or the folder for states is something else.
+    """
+    if config.states is not None:
+        check_folder(config.states.expanduser())
+    return documents(config.data.expanduser(), config.separator)
+
+
+def prepare(
+    config: MaterialConfig, texts: Sequence[str], model: Any, tokenizer: Any, tell: Callable[[str, int, int], None]
+) -> Material:
+    """Read documents through the host.
+
+    Args:
+        config: how they are cut and divided.
+        texts: as `texts_of` returns them.
+        model: the host.
+        tokenizer: its tokenizer.
+        tell: told of a stage, how much of it is done, and its size.
+
+    Raises:
+        InputError: if they are too short or too few.
         ConfigError: if the host can't be trained on.
     """
-    cut = windows(tokenizer, documents(config.data.expanduser(), config.separator), config.window)
+    cut = windows(tokenizer, texts, config.window)
     parts = split([len(ids) for ids in cut], development=config.development, held=config.held, seed=config.split_seed)
-    freezer = Freezer(model, tokenizer, config.states)
+    freezer = Freezer(model, tokenizer, None if config.states is None else config.states.expanduser())
     total, done = sum(ids.numel() for ids in cut), 0
 
     def said(tokens: int) -> None:

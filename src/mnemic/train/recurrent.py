@@ -30,7 +30,7 @@ Stage = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Training:
     """How a recurrent memory is trained, whatever the text."""
 
     size: int = 256
@@ -95,7 +95,7 @@ class Trainer:
     """Trains one memory on documents that the host has read."""
 
     def __init__(
-        self, model: Any, frozen: Sequence[Frozen], parts: Parts, head: Head, recipe: Recipe, together: Together | None = None
+        self, model: Any, frozen: Sequence[Frozen], parts: Parts, head: Head, recipe: Training, together: Together | None = None
     ) -> None:
         """Attach a new memory to the model.
 

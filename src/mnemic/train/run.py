@@ -10,8 +10,8 @@ import torch
 
 from ..errors import ConfigError, rule_got_do
 from ..models import load_model
-from .material import MaterialConfig, prepare
-from .recurrent import Recipe, Trainer
+from .material import MaterialConfig, prepare, texts_of
+from .recurrent import Trainer, Training
 from .together import Together
 
 
@@ -21,7 +21,7 @@ def load_single(model: str) -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(MaterialConfig, Recipe):
+class TrainConfig(MaterialConfig, Training):
     """What is trained on what, and where the result goes."""
 
     out: Path = Path("recurrent")
@@ -32,12 +32,12 @@ class TrainConfig(MaterialConfig, Recipe):
     def __post_init__(self) -> None:
         """Check the numbers of both."""
         MaterialConfig.__post_init__(self)
-        Recipe.__post_init__(self)
+        Training.__post_init__(self)
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> Training:
         """How it is trained, without the rest."""
-        return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
+        return Training(**{f.name: getattr(self, f.name) for f in fields(Training)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +89,16 @@ def _train(
     tell: Callable[[str, int, int], None],
     loads: Callable[[str], tuple[Any, Any]],
 ) -> TrainSummary:
+    texts = texts_of(config)
     model, tokenizer = loads(config.model)
     if together.size > 1 and config.states is None:
         # what one process has read the others take from there
         config = replace(config, states=progress / "states")
     if together.first:
-        material = prepare(config, model, tokenizer, tell)
+        material = prepare(config, texts, model, tokenizer, tell)
     together.wait()
     if not together.first:
-        material = prepare(config, model, tokenizer, tell)
+        material = prepare(config, texts, model, tokenizer, tell)
     trainer = Trainer(model, material.frozen, material.parts, material.head, config.recipe, together)
     trained = trainer.train(folder=progress, tell=tell)
     held = material.parts.held

@@ -24,8 +24,7 @@ class Together:
         self._joined = self.size > 1 and not dist.is_initialized()
         if self._joined:
             try:
-                # a memory is small and its states are kept on the CPU
-                # one reads the text while the others wait, however long that is
+                # a memory is small and lives on the CPU; one process reads the text while the others wait, however long that is
                 dist.init_process_group("gloo", timeout=timedelta(days=7))
             except (RuntimeError, ValueError) as error:
                 raise ConfigError(

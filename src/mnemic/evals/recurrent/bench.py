@@ -14,6 +14,7 @@ from torch import Tensor
 from ...errors import ConfigError, InputError, rule_got_do
 from ...hosts.reader import HostReader
 from ...models import load_model
+from ...train.corpus import documents
 from ..environment import Environment, describe
 from ..progress import Progress
 from ..results import command_line, published
@@ -92,7 +93,7 @@ def run(
         InputError: if the text can't be read or is too short.
     """
     begun = time.perf_counter()
-    text = _text(config.data)
+    (text,) = documents(config.data, None)
     open_model = loads or partial(load_model, config.model)
     cells = ("gru", "mingru")
     thousands = math.ceil(config.tokens / 1000) * config.seeds * len(config.decays) * len(cells)
@@ -135,13 +136,6 @@ def run(
         speed=speeds,
         seconds=time.perf_counter() - begun,
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(rule_got_do("The text must be readable UTF-8.", f"{path}: {error}", "Check its path.")) from error
 
 
 def _stream(model: Any, tokenizer: Any, text: str, config: RecurrentBenchConfig, bar: Progress) -> Tensor:

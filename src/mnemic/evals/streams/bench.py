@@ -25,7 +25,7 @@ from .data import OUT_OF_SCOPE, Part, load
 _DEVELOPMENT = 3000
 _VIGILANCE = (0.5, 0.6, 0.7, 0.8)
 _NEAREST = (1, 5, 10, 20)
-_PENALTIES = (0.3, 1.0, 3.0, 10.0)
+_PENALTIES = (0.03, 0.1, 0.3, 1.0)
 _PATTERNS = tuple((vigilance, count) for vigilance in (0.5, 0.55, 0.6, 0.65) for count in (12, 20))
 _DRAWS = 1000
 _AT_ONCE = 512

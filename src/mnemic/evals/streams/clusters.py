@@ -98,7 +98,7 @@ def _labels(model: Any) -> Labels:
 
 TOLD = (
     Method("resonance", (0.68, 0.72, 0.76, 0.80, 0.84, 0.88), resonance),
-    Method("BIRCH", (0.25, 0.30, 0.35, 0.40, 0.45, 0.50), birch),
+    Method("BIRCH", (0.05, 0.15, 0.25, 0.30, 0.35, 0.40), birch),
     Method("MiniBatchKMeans", (192, 256, 384, 512, 768, 1024), small_batches),
 )
 """Methods that are told how many groups there are."""

@@ -26,14 +26,10 @@ class Fitted:
 
 def area(inside: FloatArray, outside: FloatArray) -> float:
     """Return the area under the ROC curve: how often what is in scope is more familiar than what isn't."""
-    both = np.concatenate([inside, outside])
-    order = both.argsort(kind="stable")
-    ranks = np.empty(len(both))
-    ranks[order] = np.arange(1, len(both) + 1)
-    _, inverse, counts = np.unique(both, return_inverse=True, return_counts=True)
-    mean_rank = np.bincount(inverse, ranks) / counts
-    total = mean_rank[inverse[: len(inside)]].sum() - len(inside) * (len(inside) + 1) / 2
-    return float(total / (len(inside) * len(outside)))
+    from sklearn.metrics import roc_auc_score
+
+    within = np.repeat([True, False], [len(inside), len(outside)])
+    return float(roc_auc_score(within, np.concatenate([inside, outside])))
 
 
 def classifier(x: FloatArray, labels: Labels, c: float) -> Fitted:

@@ -132,7 +132,7 @@ class ResonanceCell(nn.Module, ABC):
         """
         codes = self.encode(self.checked(x))
         wanted = [NO_LABEL] * len(codes) if labels is None else self._labels(labels, len(codes))
-        steps = [self._take_in(code, label) for code, label in zip(codes, wanted, strict=True)]
+        steps = [self.take_in(code, label) for code, label in zip(codes, wanted, strict=True)]
         slots, match, new = zip(*steps, strict=True) if steps else ((), (), ())
         device = codes.device
         return Assigned(
@@ -188,8 +188,8 @@ class ResonanceCell(nn.Module, ABC):
         self.drift[slot], self.last[slot] = 0.0, self.time
         return slot
 
-    def _take_in(self, code: Tensor, label: int) -> tuple[int, float, bool]:
-        """Return the slot that took the code in, its match before, and whether it is new."""
+    def take_in(self, code: Tensor, label: int = NO_LABEL) -> tuple[int, float, bool]:
+        """Learn one code `[F]` as `encode` made it; return the slot that took it in, its match before, and whether it is new."""
         self.time += 1
         vigilance = self.vigilance
         if self.used.any():

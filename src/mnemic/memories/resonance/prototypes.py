@@ -84,11 +84,10 @@ class Prototypes(nn.Module):
             InputError: if a number isn't finite. The stream is checked as a whole first: nothing was learned.
             ShapeError: if the stream isn't `[N, D]`.
         """
-        x = self.cell.checked(x)
-        places = [self._observe(code[None], row) for code, row in zip(self.cell.encode(x), x[:, None], strict=True)]
-        return torch.tensor(places, dtype=torch.long, device=x.device)
+        codes = self.cell.encode(self.cell.checked(x))
+        return torch.tensor([self._observe(code) for code in codes], dtype=torch.long, device=codes.device)
 
-    def _observe(self, code: Tensor, x: Tensor) -> int:
+    def _observe(self, code: Tensor) -> int:
         if bool(self.occupied.any()):
             winner, found = choose(self.cell.compare(code, self.cell.clean(self.settled)), self.occupied, self.cell.vigilance)
             if bool(found):
@@ -97,7 +96,7 @@ class Prototypes(nn.Module):
                 self.uses[slot] += 1
                 self.seen[slot] = self.cell.time
                 return self.cell.config.capacity + slot
-        slot = int(self.cell.learn(x).slots)
+        slot, _, _ = self.cell.take_in(code)
         if self.config.capacity and self._proven(slot):
             return self.cell.config.capacity + self._promote(slot)
         return slot
