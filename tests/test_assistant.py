@@ -627,3 +627,61 @@ def test_a_gate_needs_negatives_that_are_near(make: Callable[..., MemoryLM]) -> 
 def test_a_gate_of_another_host_is_refused(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="fitted with"):
         make(gate=shipped("smollm2-minilm"))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"num_beams": 3}, {"do_sample": True, "temperature": 0.7}, {"repetition_penalty": 1.2}], ids=str
+)
+def test_a_brief_reply_ends_with_the_answer(make: Callable[..., MemoryLM], options: dict[str, Any]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    torch.manual_seed(0)
+    long, unrelated = lm.ask([QUESTION, UNRELATED], brief=False, max_new_tokens=40, **options)
+    torch.manual_seed(0)
+    brief, same = lm.ask([QUESTION, UNRELATED], max_new_tokens=40, **options)
+    assert brief.text.strip() == ANSWER
+    assert len(long.token_ids) > len(brief.token_ids)
+    assert long.token_ids[: len(brief.token_ids)] == brief.token_ids
+    assert same.memories == unrelated.memories == ()
+    if not options.get("do_sample"):
+        # the row beside it goes on to its own end, as if the other one hadn't stopped
+        assert same.token_ids == unrelated.token_ids
+
+
+def test_a_brief_reply_is_streamed_to_its_end_and_other_criteria_stand(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn(FACT)
+    stream = lm.ask(QUESTION, stream=True, max_new_tokens=40)
+    assert "".join(stream).strip() == ANSWER == stream.reply.text.strip()
+
+    def after_one(input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        return torch.full((len(input_ids),), input_ids.shape[1] >= start + 1)
+
+    start = lm.tokenizer(f"Question: {QUESTION}\nAnswer:", return_tensors="pt").input_ids.shape[1]
+    assert len(lm.ask(QUESTION, max_new_tokens=40, stopping_criteria=[after_one]).token_ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        ("The dog of Ann Lee is called Rex.", "The dog of Ann Lee is not called Rex.", 1),
+        ("The dog of Ann Lee is not called Rex.", "The dog of Ann Lee is called Rex.", 1),
+        # of what something isn't, many things are true
+        ("The dog of Ann Lee is not called Rex.", "The dog of Ann Lee is not called Max.", 2),
+        ("The dog of Ann Lee is called Rex.", "The dog of Ann Lee is not called Max.", 2),
+        ("The dentist of Ann Lee is Dr. Vellum.", "The dentist of Ann Lee is Mrs. Dunn.", 1),
+    ],
+)
+def test_a_denial_supersedes_what_it_denies(make: Callable[..., MemoryLM], first: str, second: str, left: int) -> None:
+    lm = make()
+    lm.learn(first)
+    learned = lm.learn(second)
+    assert learned.action == ("superseded" if left == 1 else "added"), learned.reason
+    assert len(lm.items()) == left
+
+
+def test_what_holds_now_speaks_before_what_held(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    lm.learn([FACT, "The captain of the ship Winter Plough is now Magnar Coldwell."], force=True)
+    assert len(lm.items()) == 2
+    assert lm.ask(QUESTION, max_new_tokens=30).text.strip() == "Magnar Coldwell"

@@ -15,7 +15,17 @@ from .encoders import Encoder, load_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
-from .generation import Prompt, Streamed, answer_tokens, force_batch, generate_batch, render_question, stream_batch, word_starts
+from .generation import (
+    Answers,
+    Prompt,
+    Streamed,
+    answer_tokens,
+    force_batch,
+    generate_batch,
+    render_question,
+    stream_batch,
+    word_starts,
+)
 from .host_texts import HostTexts
 from .hosts import attach
 from .learning import PerText, Teacher, make_lessons
@@ -270,6 +280,7 @@ class MemoryLM:
         memory: bool = ...,
         scope: str | None = ...,
         readers: Sequence[str] | None = ...,
+        brief: bool = ...,
         stream: Literal[False] = ...,
         batch_size: int = ...,
         **options: Any,
@@ -281,6 +292,7 @@ class MemoryLM:
         memory: bool = ...,
         scope: str | None = ...,
         readers: Sequence[str] | None = ...,
+        brief: bool = ...,
         *,
         stream: Literal[True],
         batch_size: int = ...,
@@ -293,6 +305,7 @@ class MemoryLM:
         memory: bool = ...,
         scope: str | None = ...,
         readers: Sequence[str] | None = ...,
+        brief: bool = ...,
         stream: Literal[False] = ...,
         batch_size: int = ...,
         **options: Any,
@@ -303,6 +316,7 @@ class MemoryLM:
         memory: bool = True,
         scope: str | None = None,
         readers: Sequence[str] | None = None,
+        brief: bool = True,
         stream: bool = False,
         batch_size: int = 16,
         **options: Any,
@@ -314,6 +328,7 @@ class MemoryLM:
             memory: False for the base model alone.
             scope: whose memories; None for the default.
             readers: which readers may speak; None for all.
+            brief: where a memory speaks, the reply ends with its answer; False lets the model go on, and what it adds is its own.
             stream: return an iterator over pieces of text; its `reply` is there when it has ended. One question only.
             batch_size: rows per batch.
             options: for the model's own `generate`.
@@ -329,8 +344,8 @@ class MemoryLM:
         if stream:
             if not isinstance(question, str):
                 raise ConfigError(rule_got_do("One question is streamed at a time.", f"{len(questions)}", "Ask them one by one."))
-            return self._stream(made[0], memory, scope, readers, options)
-        replies = self._run(made, memory, scope, readers, batch_size, options)
+            return self._stream(made[0], memory, scope, readers, options, brief=brief)
+        replies = self._run(made, memory, scope, readers, batch_size, options, brief=brief)
         return replies[0] if isinstance(question, str) else replies
 
     def score(
@@ -534,6 +549,8 @@ class MemoryLM:
         readers: Sequence[str] | None,
         batch_size: int,
         options: dict[str, Any],
+        *,
+        brief: bool = False,
     ) -> list[Reply]:
         _check_batch_size(batch_size)
         for prompt in prompts:
@@ -545,7 +562,7 @@ class MemoryLM:
                 ids, routes, candidates, route_ms = self._plan(batch, memory, scope, readers)
                 begun = time.perf_counter()
                 with self._voice(memory), self._fact.speaking(routes):
-                    rows = generate_batch(self.model, self.tokenizer, ids, options)
+                    rows = generate_batch(self.model, self.tokenizer, ids, options, _answers(routes) if brief else ())
                 generate_ms = (time.perf_counter() - begun) * 1000
                 parts = {"route": route_ms / len(batch), "generate": generate_ms / len(batch)}
                 replies += [self._reply(p, row, c, parts, scope) for p, row, c in zip(batch, rows, candidates, strict=True)]
@@ -570,7 +587,14 @@ class MemoryLM:
         )
 
     def _stream(
-        self, prompt: Prompt, memory: bool, scope: str | None, readers: Sequence[str] | None, options: dict[str, Any]
+        self,
+        prompt: Prompt,
+        memory: bool,
+        scope: str | None,
+        readers: Sequence[str] | None,
+        options: dict[str, Any],
+        *,
+        brief: bool,
     ) -> Streamed:
         check_text(prompt.query)
 
@@ -579,11 +603,16 @@ class MemoryLM:
                 ids, routes, candidates, route_ms = self._plan([prompt], memory, scope, readers)
                 begun = time.perf_counter()
                 with self._voice(memory), self._fact.speaking(routes):
-                    row = stream_batch(self.model, self.tokenizer, ids[0], options, send)
+                    until = _answers(routes) if brief else ()
+                    row = stream_batch(self.model, self.tokenizer, ids[0], options, send, until)
                 parts = {"route": route_ms, "generate": (time.perf_counter() - begun) * 1000}
                 return self._reply(prompt, row, candidates[0], parts, scope)
 
         return Streamed(run)
+
+
+def _answers(routes: Sequence[Route | None]) -> list[Answers]:
+    return [() if route is None else tuple(tokens for tokens, _ in route.answers) for route in routes]
 
 
 def _check_batch_size(batch_size: int) -> None:

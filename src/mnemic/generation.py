@@ -62,8 +62,26 @@ def word_starts(tokenizer: Any, size: int) -> Tensor:
     return starts
 
 
-def generate_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], options: dict[str, Any]) -> list[list[int]]:
+Answers = tuple[tuple[int, ...], ...]
+"""What a memory may say in a row, as token ids."""
+
+
+def answer_ended(new: Sequence[int], answers: Answers) -> int | None:
+    """Return how many of a row's new tokens are one of its answers, or None while it has said none to its end."""
+    return next((len(a) for a in answers if len(a) <= len(new) and tuple(new[: len(a)]) == a), None)
+
+
+def generate_batch(
+    model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], options: dict[str, Any], until: Sequence[Answers] = ()
+) -> list[list[int]]:
     """Return the new tokens of each row, without padding and without the end token.
+
+    Args:
+        model: the host.
+        tokenizer: its tokenizer.
+        prompts: token ids of each row.
+        options: for the host's own `generate`.
+        until: answers of each row behind which it stops; none for no row.
 
     Raises:
         ConfigError: if the options ask for several sequences per prompt.
@@ -87,10 +105,27 @@ def generate_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]],
             )
         )
     ids, mask = _left_padded(prompts, tokenizer.pad_token_id, model.device)
+    if any(until):
+        settings["stopping_criteria"] = [*settings.get("stopping_criteria", ()), _StopBehind(until, ids.shape[1])]
     with torch.inference_mode():
         out = model.generate(input_ids=ids, attention_mask=mask, pad_token_id=tokenizer.pad_token_id, **settings)
     ends = _end_ids(model, settings)
-    return [_until_end(row, ends) for row in out[:, ids.shape[1] :].tolist()]
+    rows = [_until_end(row, ends) for row in out[:, ids.shape[1] :].tolist()]
+    return [row[: answer_ended(row, answers)] for row, answers in zip(rows, until or [()] * len(rows), strict=True)]
+
+
+class _StopBehind:
+    """Ends each row behind its answer (a `StoppingCriteria` of transformers, by its shape)."""
+
+    def __init__(self, until: Sequence[Answers], width: int) -> None:
+        self._until, self._width = until, width
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+        """Return `[rows]` bool: which rows end here. Beams of one prompt are rows that follow each other."""
+        each = len(input_ids) // len(self._until)
+        new = input_ids[:, self._width :].tolist()
+        ended = [answer_ended(row, self._until[i // each]) is not None for i, row in enumerate(new)]
+        return torch.tensor(ended, device=input_ids.device)
 
 
 def force_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], goals: Sequence[Sequence[int]]) -> list[bool]:
@@ -106,7 +141,12 @@ def force_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], go
 
 
 def stream_batch(
-    model: Any, tokenizer: Any, prompt: Sequence[int], options: dict[str, Any], send: Callable[[str], None]
+    model: Any,
+    tokenizer: Any,
+    prompt: Sequence[int],
+    options: dict[str, Any],
+    send: Callable[[str], None],
+    until: Sequence[Answers] = (),
 ) -> list[int]:
     """Generate for one prompt, sending text as it comes; returns the new tokens."""
     from transformers import TextStreamer
@@ -118,7 +158,7 @@ def stream_batch(
             send(text)
 
     streamer = Sender(tokenizer, skip_prompt=True, skip_special_tokens=True)
-    return generate_batch(model, tokenizer, [prompt], {**options, "streamer": streamer})[0]
+    return generate_batch(model, tokenizer, [prompt], {**options, "streamer": streamer}, until)[0]
 
 
 class _Stopped(Exception):

@@ -7,17 +7,15 @@ import pytest
 
 from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words
 from mnemic.memories.fact.gate import best_starts
+from mnemic.memories.fact.spans import answer_begin, answer_end, span_text
 from mnemic.memories.fact.words import (
     VERBS,
     Word,
-    answer_begin,
-    answer_end,
     answered_question,
     content_norms,
     is_whole,
     same_question,
     shared_span,
-    span_text,
     split_words,
 )
 

@@ -18,6 +18,9 @@ def ask(
     scope: options.Scope = "default",
     encoder: options.Encoder = None,
     memory: Annotated[bool, typer.Option("--memory/--no-memory", help="Answer with the memory, or as the base model.")] = True,
+    brief: Annotated[
+        bool, typer.Option("--brief/--no-brief", help="End with the memory's answer, or let the model go on after it.")
+    ] = True,
     stream: Annotated[
         bool | None,
         typer.Option("--stream/--no-stream", help="Print words as they come.", show_default="on a terminal"),
@@ -43,14 +46,14 @@ def ask(
     with session.open_memory(model, store if memory else ":memory:", encoder, scope) as lm:
         if streamed:
             # closed whatever happens, or an interrupted answer would be generated to its end
-            with closing(lm.ask(text, memory=memory, stream=True, **options_of_generate)) as pieces:
+            with closing(lm.ask(text, memory=memory, brief=brief, stream=True, **options_of_generate)) as pieces:
                 for piece in pieces:
                     sys.stdout.write(output.clean(piece))
                     sys.stdout.flush()
                 sys.stdout.write("\n")
                 reply = pieces.reply
         else:
-            reply = lm.ask(text, memory=memory, **options_of_generate)
+            reply = lm.ask(text, memory=memory, brief=brief, **options_of_generate)
     if as_json:
         output.emit_json(reply)
         return

@@ -8,12 +8,13 @@ import numpy.typing as npt
 
 from ...types import FloatArray
 from .reading import ItemReading, QueryReading
+from .saying import no_place
+from .spans import answer_end
 from .words import (
     VERBS,
     AnsweredQuestion,
     SharedSpan,
     Word,
-    answer_end,
     answered_question,
     is_whole,
     replace_words,
@@ -180,6 +181,10 @@ class Pair:
     def repeated(self) -> bool:
         """Whether the item is this very question with its answer."""
         return self.item.question is not None and same_question(self.item.question, self.query.text)
+
+    def misplaced(self, start: int) -> bool:
+        """Whether the query asks where something is, and an answer at word `start` names no place."""
+        return self.whole and no_place(self.item.text, self.item.words, start, self.query.words)
 
     def masked(self, start: int) -> tuple[str, str]:
         """Return query and item with their common subject replaced, and the item's answer too: what is left is the relation."""

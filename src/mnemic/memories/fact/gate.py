@@ -8,7 +8,7 @@ Three small models over the features of a pair, fitted by calibration:
 
 An item is accepted when the subject's and the relation's log-odds both reach their thresholds; these are set on held-out folds to
 a stated rate of false injections. Below, the model is the base model bit for bit. An item that is a question with its answer is
-accepted for that same question, whatever the trees say.
+accepted for that same question, whatever the trees say; one that names no place never answers "where".
 """
 
 import json
@@ -31,7 +31,7 @@ from .reading import Projection
 FORMAT_VERSION = 2
 TREES = ("start", "subject", "relation")
 _CERTAIN = 10.0
-"""Margin, in log-odds, of an item that holds the very question it is asked."""
+"""Margin, in log-odds, of what needs no trees: an item that holds the very question it is asked, or can't be its answer."""
 
 
 Starts = tuple[tuple[int, float], ...]
@@ -100,6 +100,8 @@ class Gate:
         odds = self.relation.log_odds(features)
         thresholds = np.where([p.whole for p in pairs], self.whole_threshold, self.open_threshold)
         relations = np.where([p.repeated for p in pairs], _CERTAIN, odds - thresholds)
+        misplaced = [p.misplaced(s[0][0]) and not p.repeated for p, s in zip(pairs, starts, strict=True)]
+        relations = np.where(misplaced, -_CERTAIN, relations)
         margins = np.minimum(subjects, relations)
         scores = 1 / (1 + np.exp(-np.clip(margins, -50, 50)))
         strict = (subjects >= 0) & (odds >= self.strict_threshold)

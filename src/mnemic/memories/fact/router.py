@@ -14,13 +14,15 @@ from .config import FactConfig
 from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
 from .reading import FreshReading, ItemReading, Projection, QueryReading, read_fresh, read_items, read_queries
+from .saying import say
 from .texts import TextReader, surely_fits
-from .words import STOP_WORDS, answer_begin, answer_end, content_norms, same_question, span_text, spoken_words
+from .words import STOP_WORDS, content_norms, same_question, spoken_words
 
 Reading = TypeVar("Reading")
 Encode = Callable[[Sequence[str]], FloatArray]
 
 _DAY_SECONDS = 86_400.0
+_NOW = frozenset("now currently today presently nowadays still again already actually just".split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,23 +42,19 @@ class Candidate:
 
     @property
     def stem(self) -> tuple[str, ...]:
-        """The words before the answer, normalised."""
+        """The words before the answer, normalised, without those that only say that it holds now."""
         start = self.verdict.starts[0][0] if self.verdict is not None else 0
-        return tuple(w.norm for w in self.pair.item.words[:start])
+        return tuple(w.norm for w in self.pair.item.words[:start] if w.norm not in _NOW)
 
     @property
     def answers(self) -> tuple[tuple[str, float], ...]:
         """The item's likeliest answers to the query as they stand in its text, with weights."""
         if self.verdict is None:
             return ()
-        words, text = self.pair.item.words, self.item.text
-        asked, whole = self.pair.query.norms, self.pair.whole
+        pair = self.pair
         spans = [
-            (
-                span_text(text, words, answer_begin(text, words, s, whole=whole, asked=asked), answer_end(text, words, s, asked)),
-                weight,
-            )
-            for s, weight in self.verdict.starts
+            (say(self.item.text, pair.item.words, start, query=pair.query.words, whole=pair.whole), weight)
+            for start, weight in self.verdict.starts
         ]
         # one alternative that begins inside another one would only split its weight
         best = spans[0][0]

@@ -1,7 +1,7 @@
 """Words of a text: where they are, which of them carry meaning, what two texts share."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,22 +11,18 @@ _ANSWERED = re.compile(
 )
 _CHATTER = frozenset("know guess hear heard remember believe imagine see right ok okay".split())
 """What a question of that alone doesn't ask for: "Did you know? ...", "Guess what? ..."."""
-_BREAK = re.compile(r"[;!?:]\S*\s|[\n()]")
-"""What ends a clause between two words: a sign with a space behind it, so that addresses and times stay whole."""
-_ABBREVIATIONS = frozenset("dr mr mrs ms st prof jr sr no inc vs".split())
-_OPENING = "([{\"'“‘«,;:"
-_CLOSING = ".,;:!?)]}\"'”’»"
+TITLES = frozenset("dr mr mrs ms prof".split())
+_ABBREVIATIONS = TITLES | frozenset("st jr sr no inc vs".split())
 _POSSESSIVE = re.compile(r"['’]s$")
 
 STOP_WORDS = frozenset(
     "a an the of in on at to for from by with as is was are were be been being am it its that this these those which who whom"
     " whose what where when why how did does do has have had will would can could should may might must and or but if than then"
     " so not no he she him her his they them their we us our you your i me my mine one there here also just very much many some"
-    " any tell give say name named call called".split()
+    " any tell give say name named call called now currently nowadays".split()
 )
 """Words that say nothing about which fact is meant."""
 
-_CLAUSE_OPENERS = frozenset("and but who which because while whereas although so where when".split())
 VERBS = frozenset("is was are were be been has have had did does do will would can could".split())
 """Small verbs: an answer holds none of them."""
 ASKING = frozenset("who whom whose what which where when why how".split())
@@ -34,12 +30,8 @@ _TELLING = frozenset("when where why".split())
 _UNFINISHED = frozenset(
     "is was are were a an the of in on at to for from by with as and or that my your his her its our their".split()
 )
-_ARTICLES = frozenset("a an the".split())
-_PHRASE_OPENERS = _ARTICLES | frozenset("my your his her its our their of in on at for from by with as than".split())
-_DESCRIBING = 3
-"""At most so many describing words before a thing."""
-_CLAUSE_SUBJECTS = VERBS | frozenset("i you he she it we they there his her its their my our your".split())
-_NAME_JOINTS = frozenset("of and the de la le du da di von van der den del".split())
+ARTICLES = frozenset("a an the".split())
+CLAUSE_SUBJECTS = VERBS | frozenset("i you he she it we they there his her its their my our your".split())
 
 
 class Word(NamedTuple):
@@ -84,15 +76,16 @@ def is_whole(text: str) -> bool:
     "What Ann likes most is", "who is the author of" and "who wrote it" are not.
     """
     bare = text.rstrip()
-    if bare.endswith(("?", ".", "!", "…")):
-        return True
     words = split_words(bare)
+    if bare.endswith(("?", ".", "!", "…")):
+        # the full stop of a title ends nothing: "Our landlord is Mr."
+        return not (words and words[-1].norm in TITLES and bare.endswith("."))
     if len(words) < 3 or words[0].norm not in ASKING or words[-1].norm in _UNFINISHED or "," in bare:
         return False
     contracted = bool(_POSSESSIVE.search(words[0].text))
     # "When he was six" tells, "when was he six" asks: after these a verb comes at once
     near = words[1:2] if words[0].norm in _TELLING else words[1:4]
-    subject_first = words[1].norm in _CLAUSE_SUBJECTS - VERBS
+    subject_first = words[1].norm in CLAUSE_SUBJECTS - VERBS
     return contracted or (not subject_first and any(w.norm in VERBS for w in near))
 
 
@@ -119,7 +112,7 @@ def answered_question(text: str) -> AnsweredQuestion | None:
 def _asks(text: str) -> bool:
     """Return whether what ends with "?" asks for something in one sentence: by a question word, or a small verb at its head."""
     words = split_words(text)
-    broken = any(_ends_sentence(a, text[a.end : b.start], b) for a, b in pairwise(words))
+    broken = any(ends_sentence(a, text[a.end : b.start], b) for a, b in pairwise(words))
     if broken or re.search(r"[!…]\s|\n", text) or not any(w.content and w.norm not in _CHATTER for w in words):
         return False
     return words[0].norm in VERBS or has_question_word(words)
@@ -189,113 +182,10 @@ def replace_words(text: str, words: list[Word], start: int, length: int, by: str
     return text[: words[start].start] + by + text[words[start + length - 1].end :]
 
 
-def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] = ()) -> int:
-    """Return the index after the last word of the answer that begins at word `start`.
-
-    The answer runs to the end of its clause: to sentence punctuation, or to a comma or a conjunction that opens a clause of its
-    own ("..., who is", "and he has"). "Romeo and Juliet" and "Washington, D.C." stay whole. Where the clause comes back to what
-    was asked ("Paris is the capital of France"), a name ends with its last capital, any other answer, also one that begins with a
-    number ("24 pages long"), before the first asked word.
-
-    Args:
-        text: the item.
-        words: its words.
-        start: the answer's first word.
-        asked: meaningful words of the query, normalised.
-    """
-    end = _clause_end(text, words, start)
-    back = next((i for i in range(start + 1, end) if words[i].norm in asked), end)
-    if back == end or not _comes_back(words, start, back, end, asked):
-        return end
-    if words[start].proper and words[start].content and not words[start].text[0].isdigit():
-        last = start
-        while last + 1 < back and (words[last + 1].proper or _joins_names(words, last + 1, back)):
-            last += 1
-        return last + 1
-    while back > start + 1 and not words[back - 1].content:
-        back -= 1
-    return back
-
-
-def answer_begin(text: str, words: list[Word], start: int, *, whole: bool, asked: Collection[str] = ()) -> int:
-    """Return the index of the word with which the answer that was found at word `start` is spoken.
-
-    A thing is called by its whole phrase: the describing words between an article, a possessive or a preposition and `start`
-    belong to it ("for its *smoked beetroot* pie"). To a question the article belongs too ("the basement"); an open text has its
-    own.
-
-    Args:
-        text: the item.
-        words: its words.
-        start: where the answer was found.
-        whole: whether the query is a question.
-        asked: meaningful words of the query, normalised; they are no part of the answer.
-    """
-    first = begin = start
-    if words[start].content and not words[start].proper:
-        while (
-            _follows(text, words, first)
-            and start - first < _DESCRIBING
-            and words[first - 1].content
-            and not words[first - 1].proper
-            and words[first - 1].norm not in asked
-        ):
-            first -= 1
-        if _follows(text, words, first) and words[first - 1].norm in _PHRASE_OPENERS:
-            begin = first
-    return begin - 1 if whole and _follows(text, words, begin) and words[begin - 1].norm in _ARTICLES else begin
-
-
-def _follows(text: str, words: list[Word], i: int) -> bool:
-    """Return whether nothing but a space stands between a word and the one before it."""
-    return i > 0 and text[words[i - 1].start + len(words[i - 1].text) : words[i].start].isspace()
-
-
-def _comes_back(words: list[Word], start: int, back: int, end: int, asked: Collection[str]) -> bool:
-    """Return whether asked words from `back` on are the clause again, not a part of the answer ("Anna Smith", "5 York Street").
-
-    They are when something like a verb stands before them, or when more than one follow each other.
-    """
-    if any(w.norm in VERBS or (w.content and not w.proper) for w in words[start + 1 : back]):
-        return True
-    following = next((w for w in words[back + 1 : end] if w.content), None)
-    return following is not None and following.norm in asked
-
-
-def _clause_end(text: str, words: list[Word], start: int) -> int:
-    for i in range(start + 1, len(words)):
-        between = text[words[i - 1].end : words[i].start]
-        if _BREAK.search(between) or _ends_sentence(words[i - 1], between, words[i]):
-            return i
-        follower = words[i + 1].norm if i + 1 < len(words) else ""
-        opens = words[i].norm in _CLAUSE_OPENERS and follower in _CLAUSE_SUBJECTS
-        if opens or ("," in between and words[i].norm in _CLAUSE_SUBJECTS | {"who", "which", "where"}):
-            return i
-    return len(words)
-
-
-def _joins_names(words: list[Word], i: int, end: int) -> bool:
-    """Return whether a small word stands inside a name: "Bank of England", "Ludwig van Beethoven"."""
-    return words[i].norm in _NAME_JOINTS and i + 1 < end and words[i + 1].proper
-
-
-def _ends_sentence(before: Word, between: str, after: Word) -> bool:
+def ends_sentence(before: Word, between: str, after: Word) -> bool:
     """Return whether a full stop between two words ends a sentence.
 
     Not after an initial ("D.C.") or a title ("Dr. Vellum"), nor before a small letter or without a space.
     """
     short = len(before.text.rsplit(".", 1)[-1]) == 1 or before.norm in _ABBREVIATIONS
     return re.search(r"\.\S*\s", between) is not None and not short and not after.text[0].islower()
-
-
-def span_text(text: str, words: list[Word], start: int, end: int) -> str:
-    """Return words `start` to `end` (excluded) as they stand in the text, with the signs that belong to them.
-
-    "$", "-" and "++" touch a word and are no punctuation of the sentence: "-20", "C++", "Wendy's".
-    """
-    first, last = words[start].start, words[end - 1].start + len(words[end - 1].text)
-    while first > 0 and not text[first - 1].isspace() and text[first - 1] not in _OPENING:
-        first -= 1
-    while last < len(text) and not text[last].isspace() and text[last] not in _CLOSING:
-        last += 1
-    return text[first:last]

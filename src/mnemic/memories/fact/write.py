@@ -10,7 +10,9 @@ from ...types import Action, FloatArray, Item
 from .features import Text
 from .reading import FreshReading, QueryReading
 from .router import Router
-from .words import VERBS, Word, answer_end, has_question_word, same_question, split_words
+from .saying import denial, denial_in, title_begin
+from .spans import answer_end
+from .words import TITLES, VERBS, Word, has_question_word, same_question, split_words
 
 _EQUATES = frozenset("is are was were".split())
 _PLACES = frozenset("under over behind inside outside near above below beside between called named".split())
@@ -41,6 +43,10 @@ class _Rival:
     @property
     def answer(self) -> set[str]:
         return _answer(self.text, self.old)
+
+    @property
+    def denied(self) -> bool:
+        return denial(self.text.text, self.text.words, self.old) is not None
 
 
 class _Near(NamedTuple):
@@ -88,9 +94,14 @@ class Writer:
                 return self._superseding(item, _ending(old, new), reason, self._rivals(new, near, fresh))
         rivals = self._rivals(new, near, fresh)
         for rival in rivals:
+            denies = denial(text, new.words, rival.new) is not None
             if rival.answer & _answer(new, rival.new):
+                if denies != rival.denied:
+                    return self._superseding(rival.item, rival.answer, "says the opposite about the same thing", rivals)
                 # another wording is worth keeping: it can be found by questions that the first one misses
                 return Decision(action="added", reason="known, kept as another wording")
+            if denies:
+                continue  # as for `_corrects`
             equate = _equates(rival.text.words, rival.old) and _equates(new.words, rival.new)
             if equate and _numeric(rival.text.words[rival.old :]) == _numeric(new.words[rival.new :]):
                 return self._superseding(rival.item, rival.answer, "says something else about the same thing", rivals)
@@ -116,8 +127,8 @@ class Writer:
         config = self._router.config
         a, b = {w.norm for w in old.words}, {w.norm for w in new.words}
         overlap = len(a & b) / max(1, len(a | b))
-        # names and numbers carry the fact: a difference there is another fact, however alike the sentences
-        return resonates(cosine, config.duplicate_cosine) and overlap >= config.duplicate_overlap and old.norms == new.norms
+        # names, numbers and denials carry the fact: a difference there is another fact, however alike the sentences
+        return resonates(cosine, config.duplicate_cosine) and overlap >= config.duplicate_overlap and _says(old) == _says(new)
 
     def _rivals(self, new: Text, near: Sequence[_Near], fresh: FreshReading | None) -> list[_Rival]:
         """Return the items that, for the gate at its strict threshold, already answer the text's own beginning."""
@@ -127,7 +138,7 @@ class Writer:
         olds = [n.text for n in near]
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
         starts = router.gate.find_starts([router.pair(old, new, None, None) for old in olds], alternatives=1)
-        beginnings = [new.answer_from or found[0][0] for found in starts]
+        beginnings = [new.answer_from or title_begin(new.text, new.words, found[0][0]) for found in starts]
         stems = [Text(new.question or new.text[: new.words[start].start].rstrip()) for start in beginnings]
         usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
         if not usable:
@@ -156,9 +167,14 @@ def _wording(words: Sequence[Word]) -> tuple[str, ...]:
     return tuple(w.norm for w in words)
 
 
+def _says(text: Text) -> tuple[frozenset[str], bool]:
+    """Return the meaningful words of a text, and whether it denies something."""
+    return text.norms, denial_in(text.words)
+
+
 def _answer(text: Text, start: int) -> set[str]:
     """Return the meaningful words of the answer that begins at a word."""
-    return {w.norm for w in text.words[start : answer_end(text.text, text.words, start)] if w.content}
+    return {w.norm for w in text.words[start : answer_end(text.text, text.words, start)] if w.content and w.norm not in TITLES}
 
 
 def _ending(old: Text, new: Text) -> set[str]:
@@ -174,6 +190,8 @@ def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
     password is a", "The wifi password is b". Whatever else begins alike may well be true together ("Ann was born in Oslo", "Ann
     was born in 1970"; "Marta is allergic to nuts", "... to milk") and is left to the gate.
     """
+    if denial_in(new):
+        return False  # of what something isn't, many things are true
     shared = _shared(old, new)
     tails = (old[shared:], new[shared:])
     if {w.norm for w in tails[0]} & {w.norm for w in tails[1]} or _numeric(tails[0]) != _numeric(tails[1]):

@@ -1,0 +1,131 @@
+"""How an answer is spoken, and what denies it."""
+
+import pytest
+
+from mnemic.memories.fact.features import Pair, Text
+from mnemic.memories.fact.saying import denial, say
+from mnemic.memories.fact.words import is_whole, split_words
+
+
+def _spoken(text: str, found: str, query: str) -> str:
+    words = split_words(text)
+    start = max(i for i, w in enumerate(words) if w.text == found)
+    return say(text, words, start, query=split_words(query), whole=query.endswith("?"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "query", "answer"),
+    [
+        ("The lease ends on 12 September 2026.", "2026", "When does the lease end?", "12 September 2026"),
+        ("The lease ends on 12 September 2026.", "September", "When does the lease end?", "12 September 2026"),
+        ("The warranty expires on March 3rd, 2027.", "2027", "When does the warranty expire?", "March 3rd, 2027"),
+        ("The invoice is due on the 3rd of May.", "May", "When is the invoice due?", "the 3rd of May"),
+        ("The wedding is on Saturday, 14 November 2026.", "2026", "When is the wedding?", "Saturday, 14 November 2026"),
+        ("The fair is from 3 to 9 Aug 2026.", "2026", "When is the fair?", "3 to 9 Aug 2026"),
+        ("The house was built in October 1987.", "1987", "When was the house built?", "October 1987"),
+        ("The house was built in 1987.", "1987", "When was the house built?", "1987"),
+        # a date that was asked about is not the answer
+        ("On 3 May 2026 Ann sold 2026 apples.", "apples", "What did Ann sell on 3 May?", "apples"),
+        ("He may own 12 boats.", "12", "How many boats may he own?", "12 boats"),
+    ],
+)
+def test_a_date_is_spoken_from_its_day_on(text: str, found: str, query: str, answer: str) -> None:
+    assert _spoken(text, found, query) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "query", "answer"),
+    [
+        ("The ladder is behind the shed.", "shed", "Where is the ladder?", "behind the shed"),
+        ("The batteries are in the drawer under the sink.", "sink", "Where are the batteries?", "in the drawer under the sink"),
+        ("The mug is next to the oven.", "oven", "Where is the mug?", "next to the oven"),
+        ("The cat sleeps in front of the stove.", "stove", "Where does the cat sleep?", "in front of the stove"),
+        ("Ann works as a nurse at the clinic.", "clinic", "Where does Ann work?", "at the clinic"),
+        # a settled preposition may be left out before a name
+        ("My sister lives in Bergen.", "Bergen", "Where does my sister live?", "Bergen"),
+        ("The man in the hat lives in Oslo.", "Oslo", "Where does the man in the hat live?", "Oslo"),
+        ("The stall is in Bergen near the harbour.", "harbour", "Where is the stall?", "Bergen near the harbour"),
+        ("The stall is near Bergen.", "Bergen", "Where is the stall?", "near Bergen"),
+        # what isn't asked where is spoken as a thing
+        ("The key is under the flowerpot.", "flowerpot", "What is the key under?", "the flowerpot"),
+        ("My bike is chained to the red fence.", "red", "Where is my bike?", "the red fence"),
+    ],
+)
+def test_where_is_answered_with_its_preposition(text: str, found: str, query: str, answer: str) -> None:
+    assert _spoken(text, found, query) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "query", "answer"),
+    [
+        ("The lease ends on 12 September 2026.", "2026", "The lease ends", "on 12 September 2026"),
+        ("The lease ends on 12 September 2026.", "2026", "The lease ends on", "12 September 2026"),
+        ("The ladder is behind the shed.", "shed", "The ladder is", "behind the shed"),
+        ("The ladder is behind the shed.", "shed", "The ladder stands behind the", "shed"),
+        ("The mother tongue of Ann is French.", "French", "The mother tongue of Ann is", "French"),
+    ],
+)
+def test_an_open_text_goes_on_where_it_broke_off(text: str, found: str, query: str, answer: str) -> None:
+    assert _spoken(text, found, query) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "query", "answer"),
+    [
+        ("The dog is not called Rex.", "Rex", "What is the dog called?", "not Rex"),
+        ("The shop is not open on Sundays.", "Sundays", "When is the shop open?", "not on Sundays"),
+        ("Tom doesn't eat meat.", "meat", "What does Tom eat?", "not meat"),
+        ("Tom can’t stand the radio.", "radio", "What can Tom stand?", "not the radio"),
+        ("Ann no longer lives in Oslo.", "Oslo", "Where does Ann live?", "no longer in Oslo"),
+        ("Tom never eats meat.", "meat", "What does Tom eat?", "never meat"),
+        # what the query denies is not denied again
+        ("Tom doesn't eat meat.", "meat", "What does Tom not eat?", "meat"),
+        # another clause's denial is not this one's
+        ("It is not far, the inn is in Oslo.", "Oslo", "Where is the inn?", "Oslo"),
+        ("Tom is not in and Ann is in Oslo.", "Oslo", "Where is Ann?", "Oslo"),
+    ],
+)
+def test_what_is_denied_is_spoken_with_its_denial(text: str, found: str, query: str, answer: str) -> None:
+    assert _spoken(text, found, query) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "answer"),
+    [
+        ("Our landlord is Mr. Brown.", "Brown", "Mr. Brown"),
+        ("Our landlord is Mrs Dunn.", "Dunn", "Mrs Dunn"),
+        ("Our doctor is Prof. Dr. Vellum.", "Vellum", "Prof. Dr. Vellum"),
+    ],
+)
+def test_a_name_is_spoken_with_its_titles(text: str, found: str, answer: str) -> None:
+    assert _spoken(text, found, "Who is it?") == answer
+
+
+def test_a_titles_full_stop_ends_no_sentence() -> None:
+    assert not is_whole("Our landlord is Mr.")
+    assert is_whole("It was made by Acme Inc.")
+    assert is_whole("...")
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "misplaced"),
+    [
+        ("The coffee machine is broken.", "Where is the coffee machine?", True),
+        ("The coffee machine is not broken.", "Where is the coffee machine?", True),
+        ("The coffee machine is broken.", "What is wrong with the coffee machine?", False),
+        ("The coffee machine is upstairs.", "Where is the coffee machine?", False),
+        ("The coffee machine is in pieces.", "Where is the coffee machine?", False),
+        ("The coffee machine is Bergen's.", "Where is the coffee machine?", False),
+        ("My sister moved abroad.", "Where is my sister?", False),
+    ],
+)
+def test_what_names_no_place_does_not_answer_where(text: str, query: str, misplaced: bool) -> None:
+    pair = Pair.of(Text(query), Text(text))
+    assert pair.misplaced(len(pair.item.words) - 1) is misplaced
+
+
+def test_a_denial_is_found_in_its_own_clause_only() -> None:
+    text = "It does not rain, and the sun is out."
+    words = split_words(text)
+    assert denial(text, words, 3) == "not"
+    assert denial(text, words, len(words) - 1) is None
