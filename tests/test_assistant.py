@@ -25,7 +25,7 @@ from mnemic.memories.fact.cues import ANSWERS, STATEMENTS, item_form, query_form
 from mnemic.memories.fact.features import pair_names, start_names
 from mnemic.settling import settle
 from mnemic.store import open_store
-from mnemic.types import FloatArray
+from mnemic.types import FloatArray, FoundAt
 
 FACT = "The captain of the ship Winter Plough is Xanthe Ravrick."
 QUESTION = "Who is the captain of the ship Winter Plough?"
@@ -256,6 +256,18 @@ def test_what_is_said_about_a_known_text_is_kept(make: Callable[..., MemoryLM]) 
     # a correction is about the same thing, but comes from somewhere else
     assert corrected.item is not None
     assert (corrected.action, corrected.item.category, corrected.item.source) == ("superseded", "ships", None)
+
+
+def test_where_a_text_was_found_is_kept_and_is_no_news(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    assert lm.learn(FACT, source=FoundAt("facts.txt:1")).item.source == "facts.txt:1"
+    # the file's lines have moved
+    assert lm.learn(FACT, source=FoundAt("facts.txt:7")).action == "skipped"
+    assert lm.learn(FACT, source="log").action == "updated"
+    # found at a place again: what was said stays, whatever else is new
+    assert lm.learn(FACT, source=FoundAt("facts.txt:7")).action == "skipped"
+    assert lm.learn(FACT, source=FoundAt("facts.txt:7"), category="ships").action == "updated"
+    assert [(i.source, i.category) for i in lm.items()] == [("log", "ships")]
 
 
 def test_importance_is_a_number(make: Callable[..., MemoryLM]) -> None:

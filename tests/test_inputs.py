@@ -9,6 +9,7 @@ import pytest
 
 from mnemic.errors import ConfigError, InputError
 from mnemic.inputs import MAX_LINE_BYTES, BadLine, TextRecord, read_texts
+from mnemic.types import FoundAt
 
 
 class Pipe(io.RawIOBase):
@@ -59,6 +60,13 @@ def test_json_lines_carry_fields(tmp_path: Path) -> None:
         TextRecord(text="two\nlines", category="pets", importance=1, source="me", line=1),
         TextRecord(text="plain", source="facts.JSONL:3", line=3),
     ]
+
+
+@pytest.mark.parametrize("format", ["text", "jsonl"])
+def test_a_place_is_told_from_a_source_that_was_named(format: str) -> None:
+    data = b'{"text": "a", "source": "f:1"}\n{"text": "a", "source": ""}\n{"text": "a"}\n'
+    kinds = [isinstance(record.source, FoundAt) for record in read_texts(io.BytesIO(data), format)]
+    assert kinds == ([True, True, True] if format == "text" else [False, True, True])
 
 
 @pytest.mark.parametrize(

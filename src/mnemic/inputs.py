@@ -17,6 +17,7 @@ from typing import IO, Any, Literal
 
 from .errors import ConfigError, InputError, rule_got_do
 from .store.checks import MAX_TEXT_BYTES, label_problem, text_problem
+from .types import FoundAt
 
 Format = Literal["auto", "text", "jsonl"]
 OnError = Literal["stop", "skip"]
@@ -38,7 +39,7 @@ _JSON_LINES = (".jsonl", ".ndjson")
 
 @dataclass(frozen=True, kw_only=True)
 class TextRecord:
-    """One text to learn. `source` is what the record says, else "name:line"."""
+    """One text to learn. `source` is what the record says, else "name:line", as a `FoundAt`."""
 
     text: str
     category: str | None = None
@@ -220,7 +221,13 @@ def _not_utf8(line: bytes, offset: int, error: UnicodeDecodeError) -> str:
 
 def _from_text(text: str, name: str, number: int) -> TextRecord | BadLine:
     problem = text_problem(text)
-    return BadLine(line=number, reason=problem) if problem else TextRecord(text=text, source=f"{name}:{number}", line=number)
+    if problem:
+        return BadLine(line=number, reason=problem)
+    return TextRecord(text=text, source=_place(name, number), line=number)
+
+
+def _place(name: str, number: int) -> FoundAt:
+    return FoundAt(f"{name}:{number}")
 
 
 def _from_json(line: str, name: str, number: int) -> TextRecord | BadLine:
@@ -237,7 +244,7 @@ def _from_json(line: str, name: str, number: int) -> TextRecord | BadLine:
         text=fields["text"].strip(),
         category=fields.get("category"),
         importance=fields.get("importance"),
-        source=fields.get("source") or f"{name}:{number}",
+        source=fields.get("source") or _place(name, number),
         line=number,
     )
 

@@ -13,7 +13,7 @@ from .memories.fact.reading import FreshReading
 from .memories.fact.write import Decision
 from .store.base import Store
 from .store.checks import check_label, check_text
-from .types import FloatArray, Item, Learned, NewItem
+from .types import FloatArray, FoundAt, Item, Learned, NewItem
 
 T = TypeVar("T")
 PerText: TypeAlias = T | list[T | None] | None
@@ -100,6 +100,9 @@ class Teacher:
             decision = self._writer.decide(lesson.text, key, fresh, lesson.scope)
         known = decision.item
         if decision.action == "skipped" and known is not None:
+            if isinstance(lesson.source, FoundAt):
+                # lines move and files are renamed: that says nothing about the text
+                lesson = replace(lesson, source=None)
             if not self._adds_to(lesson, known):
                 return decision, known
             decision = replace(decision, action="updated", reason=f"{decision.reason}; with what was said about it")

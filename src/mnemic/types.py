@@ -15,6 +15,12 @@ Status = Literal["active", "superseded", "forgotten"]
 FloatArray = npt.NDArray[np.float32]
 
 
+class FoundAt(str):
+    """A source that nobody named: where a text was found, like "facts.txt:3". It says nothing new about a known text."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """One remembered text. Times are seconds since the epoch (UTC)."""

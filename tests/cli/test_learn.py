@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from mnemic.types import FoundAt
+
 from .conftest import FakeLM
 
 Cli = Callable[..., Result]
@@ -51,6 +53,15 @@ def test_a_text_file_is_a_fact_per_line_with_its_place_as_source(cli: Cli, fake:
     assert cli("learn", "--file", file).exit_code == 0
     assert texts_of(fake) == ["One.", "Two."]
     assert fake.learned[1][1]["source"].endswith("facts.txt:3")
+
+
+def test_only_a_source_that_is_named_is_said(cli: Cli, fake: FakeLM, tmp_path: Path) -> None:
+    file = tmp_path / "facts.jsonl"
+    file.write_text('{"text": "One."}\n{"text": "Two.", "source": "a friend"}\n', encoding="utf-8")
+    cli("learn", "Three.", "-", "--file", file, text="Four.\n")
+    cli("learn", "Five.", "--source", "a letter")
+    found = {text: isinstance(options["source"], FoundAt) for text, options in fake.learned}
+    assert found == {"Three.": True, "One.": True, "Two.": False, "Four.": True, "Five.": False}
 
 
 def test_what_a_line_says_itself_wins_over_the_options(cli: Cli, fake: FakeLM, tmp_path: Path) -> None:

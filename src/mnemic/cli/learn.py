@@ -15,7 +15,7 @@ import typer
 
 from ..inputs import STANDARD_INPUT, Format, TextRecord, read_texts
 from ..store.checks import check_text
-from ..types import Action, Learned
+from ..types import Action, FoundAt, Learned
 from . import options, output, session
 from .exits import INTERRUPTED
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHUNK = 32
 """Texts handed over at a time: what an interrupt waits for, and the step of the progress bar."""
 
-ARGUMENT = "command line"
+ARGUMENT = FoundAt("command line")
 """Source of a text given as an argument."""
 
 SHOWN = 20
