@@ -335,6 +335,29 @@ def test_scopes_do_not_see_each_other(make: Callable[..., MemoryLM]) -> None:
         lm.forget(item.id, scope="bob")
 
 
+def test_looking_into_a_scope_that_was_never_taught_names_the_others(make: Callable[..., MemoryLM]) -> None:
+    lm = make(scope="ann")
+    # in a new store any name is as good as another
+    assert (lm.recall(QUESTION), lm.items(), lm.why(QUESTION).hits) == ([], [], ())
+    lm.learn(FACT)
+    looks: list[Callable[[], object]] = [
+        lambda: lm.recall(QUESTION, scope="anne"),
+        lambda: lm.why(QUESTION, scope="anne"),
+        lambda: lm.items(scope="anne"),
+        lambda: lm.forget("a1", scope="anne"),
+    ]
+    for look in looks:
+        with pytest.raises(NotFound, match=r"Got: 'anne'\. Scopes here: 'ann'\."):
+            look()
+    # who has taught nothing yet may ask all the same, and begins a scope by teaching
+    assert lm.ask(QUESTION, scope="anne", max_new_tokens=2).memories == ()
+    lm.learn(FACT, scope="anne")
+    assert lm.recall(QUESTION, scope="anne")[0].accepted
+    # a scope in which all was forgotten is known
+    lm.forget(lm.items(scope="anne")[0].id, scope="anne")
+    assert lm.recall(QUESTION, scope="anne") == []
+
+
 @pytest.mark.parametrize("text", ["", "   ", "a\x00b", "\ud800", None, 7])
 def test_unusable_texts_are_refused_before_anything_is_written(make: Callable[..., MemoryLM], text: str) -> None:
     lm = make()

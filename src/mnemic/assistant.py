@@ -390,16 +390,17 @@ class MemoryLM:
         Raises:
             InputError: if the query is empty.
             ConfigError: if k is not positive.
+            NotFound: as `items`.
         """
         check_text(query)
         if k < 1:
             raise ConfigError(rule_got_do("k is at least 1.", k, "Ask for at least one item."))
         with self._lock:
-            (candidates,) = self.router.route([query], self._scope(scope), k=k)
+            (candidates,) = self.router.route([query], self._written_scope(scope), k=k)
         return [c.hit() for c in candidates[:k]]
 
     def why(self, reply_or_query: Reply | str, scope: str | None = None) -> Explanation:
-        """Explain which memory spoke, or would speak, and why not others."""
+        """Explain which memory spoke, or would speak, and why not others. Errors as `recall`."""
         spoke: tuple[Spoke, ...] | None
         if isinstance(reply_or_query, Reply):
             query, spoke = reply_or_query.prompt, reply_or_query.memories
@@ -413,7 +414,11 @@ class MemoryLM:
     def items(
         self, scope: str | None = None, category: str | None = None, status: Status | None = "active", limit: int | None = None
     ) -> list[Item]:
-        """Return stored items, oldest first. `status=None` lists superseded and forgotten ones too."""
+        """Return stored items, oldest first. `status=None` lists superseded and forgotten ones too.
+
+        Raises:
+            NotFound: if nothing was ever taught in the scope, and something in others.
+        """
         return self.store.items(self._scope(scope), status=status, category=category, limit=limit)
 
     def forget(self, item_id: str, scope: str | None = None, reason: str = "asked for") -> Item:
@@ -477,6 +482,12 @@ class MemoryLM:
 
     def _scope(self, scope: str | None) -> str:
         return self.scope if scope is None else check_scope(scope)
+
+    def _written_scope(self, scope: str | None) -> str:
+        """Return a scope to look into; the store refuses a mistyped one."""
+        name = self._scope(scope)
+        self.store.items(name, limit=0)
+        return name
 
     def _check_length(self, text: str) -> None:
         window, beside = self.texts.window, ""

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import Result
 
 from mnemic.cli import output
 from mnemic.errors import HostNotSupported, rule_got_do
+from mnemic.store import open_store
+from mnemic.types import NewItem
 
 from .conftest import FakeLM
 
@@ -134,3 +137,17 @@ def test_who_only_looks_makes_no_store(cli: Cli, fake: FakeLM, tmp_path: Path, c
     assert fake.loaded_with == {}
     assert cli("ask", "dog", "--no-memory", "--store", tmp_path / "typo").exit_code == 0
     assert cli("learn", "My dog is called Biscuit.", "--store", tmp_path / "typo").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["ask", "recall", "why"])
+def test_a_mistyped_scope_is_said_before_a_model_is_loaded(cli: Cli, fake: FakeLM, tmp_path: Path, command: str) -> None:
+    with open_store(tmp_path / "store") as store:
+        store.open_for("fake", 2)
+        store.insert([NewItem(text="A.", scope="anna", key=np.array([1.0, 0.0], dtype=np.float32), reason="new")])
+    done = cli(command, "dog", "--scope", "ana")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "Got: 'ana'. Scopes here: 'anna'." in done.stderr
+    assert fake.loaded_with == {}
+    assert cli(command, "dog", "--scope", "anna").exit_code == 0
+    assert cli("ask", "dog", "--scope", "ana", "--no-memory").exit_code == 0
+    assert cli("learn", "My dog is called Biscuit.", "--scope", "ana").exit_code == 0

@@ -94,9 +94,10 @@ def test_a_folder_that_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> Non
 
 
 def test_an_unknown_scope_is_not_found(cli: Cli, items: list[Item]) -> None:
-    done = cli("list", "--scope", "nobody")
-    assert done.exit_code == 3
-    assert "nobody" in done.stderr
+    for arguments in (["list"], ["forget", items[0].id]):
+        done = cli(*arguments, "--scope", "nobody")
+        assert done.exit_code == 3
+        assert "Got: 'nobody'. Scopes here: 'anna', 'default'." in done.stderr
 
 
 def test_a_store_of_something_else_is_refused_untouched(cli: Cli, tmp_path: Path) -> None:

@@ -192,6 +192,8 @@ def test_an_unknown_scope_is_refused_with_the_known_ones_named(embedded: Store) 
         embedded.items("hom")
     assert item.id not in str(caught.value)
     with pytest.raises(NotFound, match="Scopes here"):
+        embedded.get("nobody", "hom")
+    with pytest.raises(NotFound, match="Scopes here"):
         embedded.forget(item.id, "hom", "x")
 
 

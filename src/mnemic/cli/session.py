@@ -25,10 +25,12 @@ def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new:
     """Load the model and open the store, and close both. Only with `new` is a store made that isn't there.
 
     Raises:
-        NotFound: if there is no store at that place.
+        NotFound: if there is no store at that place, or it was never taught anything in that scope but in others.
     """
     if not new:
-        _require(store)
+        # said before the model is loaded, which takes seconds
+        with open_records(store) as records:
+            records.items(scope, limit=0)
     # the bars that transformers draws while it reads a file would tear the spinner; read when it is first imported
     os.environ.setdefault("TQDM_DISABLE", "1")
     with output.waiting(f"Loading {model} ..."):

@@ -180,9 +180,10 @@ class SqliteStore:
         """Return an item, whatever its status.
 
         Raises:
-            NotFound: if the scope has no such item.
+            NotFound: if the scope is unknown, or has no such item.
         """
         with self._reading() as db:
+            records.require_scope(db, scope)
             return records.find(db, item_id, scope).item
 
     def items(
