@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from mnemic.assistant import MemoryLM
+from mnemic.assistant import MemoryLM, load
 from mnemic.errors import CheckpointMismatch, ConfigError, EncoderMismatch, InputError, NotFound, StoreError
 from mnemic.evals.calibration import examples_of
 from mnemic.evals.generator import generate
@@ -23,6 +23,7 @@ from mnemic.memories.fact import Gate
 from mnemic.memories.fact.calibrate import Rates
 from mnemic.memories.fact.cues import ANSWERS, STATEMENTS, item_form, query_form
 from mnemic.memories.fact.features import pair_names, start_names
+from mnemic.memories.recurrent import RecurrentMemory
 from mnemic.settling import settle
 from mnemic.store import open_store
 from mnemic.types import FloatArray, FoundAt
@@ -368,7 +369,7 @@ def test_unusable_texts_are_refused_before_anything_is_written(make: Callable[..
 
 @pytest.mark.parametrize("nothing", [None, 7, b"Ann", {"text": FACT}])
 def test_what_is_no_text_is_refused(make: Callable[..., MemoryLM], nothing: Any) -> None:
-    with pytest.raises(InputError, match="are taught"):
+    with pytest.raises(InputError, match="A text is a str, and several are a list of them"):
         make().learn(nothing)
 
 
@@ -384,16 +385,77 @@ def test_a_text_longer_than_the_window_is_refused(make: Callable[..., MemoryLM])
     ("call", "message"),
     [
         (lambda lm: lm.learn(FACT, importance=2), "Importance is a number from 0 to 1"),
-        (lambda lm: lm.generate(PROMPT, readers=["pionter"]), "Known: pointer"),
-        (lambda lm: lm.generate(PROMPT, batch_size=0), "batch_size is at least 1"),
+        (lambda lm: lm.generate(PROMPT, readers=["pionter"]), "Readers are among pointer"),
+        (lambda lm: lm.generate(PROMPT, batch_size=0), "`batch_size` is a whole number from 1 on"),
         (lambda lm: lm.generate(PROMPT, num_return_sequences=2, do_sample=True), "One reply per prompt"),
-        (lambda lm: lm.recall(QUESTION, k=0), "k is at least 1"),
+        (lambda lm: lm.recall(QUESTION, k=0), "`k` is a whole number from 1 on"),
         (lambda lm: lm.ask([QUESTION], stream=True), "One question is streamed"),
+        (lambda lm: lm.generate(PROMPT, readers="pointer"), r"each once\. Got: 'pointer'\. Give a list"),
+        (lambda lm: lm.generate(PROMPT, readers=3), "Readers are among pointer"),
+        (lambda lm: lm.generate(PROMPT, batch_size="a"), r"`batch_size` is a whole number from 1 on\. Got: 'a'"),
+        (lambda lm: lm.recall(QUESTION, k=None), r"`k` is a whole number from 1 on\. Got: None"),
+        (lambda lm: lm.recall(QUESTION, k=1.5), "`k` is a whole number"),
     ],
 )
 def test_bad_arguments_say_what_to_do(make: Callable[..., MemoryLM], call: Callable[[MemoryLM], object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call(make())
+
+
+@pytest.mark.parametrize("nothing", [None, 3, b"Ann", {"text": FACT}, [None], [FACT, 3]])
+@pytest.mark.parametrize("call", ["ask", "generate", "learn", "recall", "why", "forget"])
+def test_what_is_no_text_is_an_error_of_the_library(make: Callable[..., MemoryLM], call: str, nothing: Any) -> None:
+    lm = make()
+    with pytest.raises(InputError, match=r" is (text|a str|printable)[^.]*\. Got: "):
+        getattr(lm, call)(nothing)
+
+
+def test_scores_are_of_texts(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    for prompts, targets in ((None, ["a"]), ([PROMPT], None), ([3], ["a"]), ([PROMPT], [3])):
+        with pytest.raises(InputError, match="is a str"):
+            lm.score(prompts, targets)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoder": 3}, "`encoder` is text or a path. Got: 3"),
+        ({"memories": "recurrent"}, "`memories` is one Memory or a list of them. Got: 'recurrent'"),
+        ({"memories": None}, "`memories` is one Memory"),
+        ({"config": {"strength": 0.5}}, "`config` is a FactConfig. Got: {'strength': 0.5}"),
+        ({"gate": 3}, "`gate` is text or a path. Got: 3"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(make: Callable[..., MemoryLM], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make(**options)
+
+
+def test_a_store_is_one_that_was_opened(make: Callable[..., MemoryLM]) -> None:
+    lm = make()
+    with pytest.raises(ConfigError, match=r"`store` is a Store\. Got: ':memory:'\. Open one"):
+        MemoryLM(lm.model, lm.tokenizer, ":memory:", encoder=HashEncoder())  # type: ignore[arg-type]
+
+
+def test_a_single_memory_need_not_be_in_a_list(make: Callable[..., MemoryLM]) -> None:
+    memory = RecurrentMemory()
+    assert make(memories=memory).handle.memories[1] is memory
+
+
+@pytest.mark.parametrize("name", ["nosuch", "all-MiniLM-L6-v2", "./none/there", "a/b/c", "", 3])
+def test_an_encoder_that_cannot_be_is_refused_before_anything_is_opened(tmp_path: Path, name: Any) -> None:
+    with pytest.raises(ConfigError, match="encoder"):
+        load(encoder=name, store=tmp_path / "store", model=tmp_path / "none")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("arguments", [{"model": 3}, {"model": None}, {"store": None}, {"store": 3}])
+def test_names_and_paths_are_text(arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"`{next(iter(arguments))}` is text or a path"):
+        load(**{"model": "none/there", "store": ":memory:", **arguments})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_keeps_what_was_written(make: Callable[..., MemoryLM], tmp_path: Path) -> None:
@@ -649,7 +711,7 @@ def test_scoring_in_batches_is_scoring_one_by_one(make: Callable[..., MemoryLM])
     assert lm.score(prompts, targets) == lm.score(prompts, targets, batch_size=2) == alone
     with pytest.raises(ConfigError, match=r"Every prompt has a target\. Got: 1 and 2"):
         lm.score([PROMPT], ["a", "b"])
-    with pytest.raises(ConfigError, match="batch_size is at least 1"):
+    with pytest.raises(ConfigError, match="`batch_size` is a whole number from 1 on"):
         lm.score([PROMPT], ["a"], batch_size=0)
 
 

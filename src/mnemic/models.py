@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from .arguments import check_path
 from .errors import ConfigError, rule_got_do
 
 SMOLLM2 = "smollm2"
@@ -36,7 +37,7 @@ def cache_dir() -> Path:
 
 
 def load_model(
-    name: str,
+    name: str | Path,
     *,
     dtype: torch.dtype | None = None,
     device: str | torch.device | None = None,
@@ -54,6 +55,7 @@ def load_model(
     Raises:
         ConfigError: if there is no such model, or it can't be loaded.
     """
+    name = check_path("model", name)
     # transformers takes seconds to import: only who loads a model pays for it
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

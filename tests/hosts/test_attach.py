@@ -181,8 +181,10 @@ def test_reset_reaches_the_memories_and_checks_its_argument(model):
     handle.reset()
     handle.reset(batch_size=3)
     assert asked == [None, 3]
-    with pytest.raises(ConfigError, match=r"batch_size is at least 1. Got: 0."):
+    with pytest.raises(ConfigError, match=r"`batch_size` is a whole number from 1 on\. Got: 0\."):
         handle.reset(batch_size=0)
+    with pytest.raises(ConfigError, match=r"Got: 'a'"):
+        handle.reset(batch_size="a")
 
 
 def test_a_copied_model_has_a_memory_of_its_own(model):
@@ -200,10 +202,17 @@ def test_one_attach_at_a_time(model):
         attach(model, TraceMemory())
 
 
-@pytest.mark.parametrize("memories", [[], [object()], "trace"])
-def test_something_else_than_memories(model, memories):
-    with pytest.raises(ConfigError, match="attach takes one or more memories"):
+@pytest.mark.parametrize(
+    ("memories", "got"), [([object()], r"\['object'\]"), ("trace", "'trace'"), (None, "None"), (3, "3"), (TraceMemory, "<class")]
+)
+def test_something_else_than_memories(model, memories, got):
+    with pytest.raises(ConfigError, match=f"`memories` is one Memory or a list of them. Got: {got}"):
         attach(model, memories)
+
+
+def test_no_memory_at_all(model):
+    with pytest.raises(ConfigError, match="attach takes one or more memories"):
+        attach(model, [])
 
 
 def test_the_same_memory_twice(model):

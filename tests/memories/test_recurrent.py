@@ -102,8 +102,16 @@ def test_half_life_and_decay_say_the_same() -> None:
         ({"decay": math.nan}, r"\(0, 1\]"),
         ({"half_life": 0.0}, "half-life is positive"),
         ({"cell": "lstm"}, "gru, mingru"),
-        ({"size": 0}, "size is at least 1"),
-        ({"segment": 0}, "segment is at least 1"),
+        ({"size": 0}, "`size` is a whole number from 1 on"),
+        ({"segment": 0}, "`segment` is a whole number from 1 on"),
+        ({"sites": "middle"}, r"Sites are among input, middle, top, each once\. Got: 'middle'\. Give a list"),
+        ({"sites": None}, "Got: None"),
+        ({"sites": [["middle"]]}, "Sites are among"),
+        ({"size": "8"}, "`size` is a whole number. Got: '8'"),
+        ({"size": 1.5}, "`size` is a whole number"),
+        ({"decay": None}, "`decay` is a number. Got: None"),
+        ({"half_life": "long"}, "`half_life` is a number"),
+        ({"seed": True}, "`seed` is a whole number"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options: dict[str, Any], message: str) -> None:

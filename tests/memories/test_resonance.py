@@ -4,6 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,6 +168,22 @@ def test_a_stream_with_a_hole_teaches_nothing(bad: float) -> None:
 def test_settings_out_of_range(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         CellConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sites": "top"}, r"Sites are among input, top, logits, each once\. Got: 'top'"),
+        ({"sites": ()}, "Sites are among"),
+        ({"capacity": "many"}, "`capacity` is a whole number. Got: 'many'"),
+        ({"vigilance": None}, "`vigilance` is a number. Got: None"),
+        ({"floor": "low"}, "`floor` is a number. Got: 'low'"),
+        ({"promote_drift": "a"}, "`drift` is a number"),
+    ],
+)
+def test_settings_of_another_kind(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ResonanceMemory(**settings)
 
 
 def _stream(frequent: int, rare: int, count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

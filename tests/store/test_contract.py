@@ -1,5 +1,7 @@
 """What every store promises, on every store."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -268,3 +270,13 @@ def test_a_closed_store_says_so(embedded: Store) -> None:
 def test_counts_are_whole_numbers_in_range(embedded: Store, k: int, limit: int) -> None:
     with pytest.raises(ConfigError, match="is a whole number from"):
         (embedded.search(direction(0), k, "home"), embedded.items(None, limit=limit))
+
+
+@pytest.mark.parametrize("item_id", [None, 3, ["a1"]])
+def test_an_id_that_is_no_text_is_refused(embedded: Store, item_id: Any) -> None:
+    embedded.insert([new_item()])
+    for call in (embedded.get, embedded.history, lambda i, scope: embedded.forget(i, scope, "x")):
+        with pytest.raises(InputError, match=r"An item's id is text\. Got: .* Pass what `item\.id` holds"):
+            call(item_id, "home")
+    with pytest.raises(InputError, match="category"):
+        embedded.items("home", category=item_id or 3)

@@ -24,7 +24,7 @@ Encoder = Annotated[
         "--encoder",
         envvar="MNEMIC_ENCODER",
         metavar="NAME",
-        help='"minilm", a sentence-transformers model, or "host" for the model\'s own states.',
+        help='"minilm", "host" for the model\'s own states, or a sentence-transformers folder or hub id ("owner/name").',
         show_default="minilm if installed, else host",
     ),
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 from transformers.cache_utils import Cache
 
+from ..arguments import check_count, check_path, check_several
 from ..errors import ConfigError, HostNotSupported, rule_got_do
 from ..memories.base import HostSpec, Memory, State
 from .engine import Engine
@@ -56,8 +57,8 @@ class Handle:
         Raises:
             ConfigError: if `batch_size` isn't positive.
         """
-        if batch_size is not None and batch_size < 1:
-            raise ConfigError(rule_got_do("batch_size is at least 1.", batch_size, "Pass the rows of the next batch, or None."))
+        if batch_size is not None:
+            check_count("batch_size", batch_size, 1)
         for memory in self._memories:
             memory.reset(batch_size)
 
@@ -80,7 +81,7 @@ class Handle:
         Raises:
             ConfigError: if `path` is something else than a checkpoint of Mnemic.
         """
-        save_memories(Path(path), self.host, self._memories)
+        save_memories(Path(check_path("path", path)), self.host, self._memories)
 
 
 def attach(model: nn.Module, memories: Memory | Sequence[Memory], *, parts: HostParts | None = None) -> Handle:
@@ -143,15 +144,9 @@ def engine_of(model: nn.Module) -> Engine | None:
 
 
 def _checked_memories(memories: Memory | Sequence[Memory]) -> tuple[Memory, ...]:
-    chosen = (memories,) if isinstance(memories, Memory) else tuple(memories)
-    if not chosen or not all(isinstance(memory, Memory) for memory in chosen):
-        raise ConfigError(
-            rule_got_do(
-                "attach takes one or more memories.",
-                [type(memory).__name__ for memory in chosen],
-                "Pass instances of mnemic memories.",
-            )
-        )
+    chosen = check_several("memories", memories, Memory)
+    if not chosen:
+        raise ConfigError(rule_got_do("attach takes one or more memories.", "none", "Pass instances of mnemic memories."))
     if len({id(memory) for memory in chosen}) < len(chosen):
         raise ConfigError(rule_got_do("A memory is attached once.", "the same memory twice", "Make two of them."))
     return chosen

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..arguments import check_path
 from ..errors import ConfigError, rule_got_do
 from .base import Scored, Store
 from .sqlite import MEMORY, SqliteStore
@@ -21,7 +22,7 @@ def open_store(location: str | Path) -> SqliteStore:
         Corrupt: if the folder holds something else, or a damaged store. Nothing is touched then.
         SchemaTooNew: if a newer Mnemic wrote it.
     """
-    text = str(location)
+    text = check_path("store", location)
     if not text.strip() or "\x00" in text:
         raise ConfigError(rule_got_do("A store's location is a folder or ':memory:'.", repr(text), "Give one like '~/memories'."))
     if isinstance(location, str) and "://" in text:

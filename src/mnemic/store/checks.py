@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from ..arguments import is_several, short
 from ..errors import ConfigError, InputError, ShapeError, rule_got_do
 from ..types import FloatArray
 
@@ -21,7 +22,7 @@ def check_scope(scope: str) -> str:
     """Return a usable scope name."""
     if not isinstance(scope, str) or not scope.strip() or len(scope) > MAX_SCOPE or _character_problem(scope, allowed=""):
         rule = f"A scope is a name of 1 to {MAX_SCOPE} printable characters."
-        raise ConfigError(rule_got_do(rule, _short(scope), 'Give one like "default".'))
+        raise ConfigError(rule_got_do(rule, short(scope), 'Give one like "default".'))
     return scope
 
 
@@ -48,8 +49,29 @@ def check_text(text: str) -> str:
     problem = text_problem(text)
     if problem is not None:
         rule = f"A text is printable Unicode of at most {MAX_TEXT_BYTES} bytes."
-        raise InputError(rule_got_do(rule, f"{_short(text)}; {problem}", "Clean the text."))
+        raise InputError(rule_got_do(rule, f"{short(text)}; {problem}", "Clean the text."))
     return text
+
+
+def check_texts(texts: object) -> list[str]:
+    """Return one text or several as a list. What they hold isn't looked at."""
+    if isinstance(texts, str):
+        return [texts]
+    if not is_several(texts):
+        raise InputError(rule_got_do("A text is a str, and several are a list of them.", short(texts), "Pass one or the other."))
+    found = []
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(rule_got_do("Each of several texts is a str.", short(text), "Leave out what is none."))
+        found.append(text)
+    return found
+
+
+def check_id(item_id: object) -> str:
+    """Return an item's id."""
+    if not isinstance(item_id, str):
+        raise InputError(rule_got_do("An item's id is text.", short(item_id), "Pass what `item.id` holds."))
+    return item_id
 
 
 def check_label(name: str, value: str | None) -> str | None:
@@ -57,7 +79,7 @@ def check_label(name: str, value: str | None) -> str | None:
     problem = label_problem(value)
     if problem is not None:
         rule = f"A memory's {name} is printable Unicode of at most {MAX_TEXT_BYTES} bytes."
-        raise InputError(rule_got_do(rule, f"{_short(value)}; {problem}", "Clean it."))
+        raise InputError(rule_got_do(rule, f"{short(value)}; {problem}", "Clean it."))
     return value
 
 
@@ -81,13 +103,6 @@ def check_key(key: FloatArray, dim: int) -> FloatArray:
     return key
 
 
-def check_count(name: str, value: int, least: int) -> int:
-    """Return a whole number that is large enough."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
-        raise ConfigError(rule_got_do(f"`{name}` is a whole number from {least} on.", repr(value), "Give one in that range."))
-    return value
-
-
 def _character_problem(text: str, allowed: str) -> str | None:
     for found in _CONTROL.finditer(text):
         if found.group() not in allowed:
@@ -102,8 +117,3 @@ def _character_problem(text: str, allowed: str) -> str | None:
 def _size_problem(text: str) -> str | None:
     size = len(text.encode())
     return None if size <= MAX_TEXT_BYTES else f"it has {size} bytes"
-
-
-def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:76]}..."

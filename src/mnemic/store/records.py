@@ -55,9 +55,10 @@ def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:
     """Return an item of a scope, whatever its status.
 
     Raises:
+        InputError: if the id is no text.
         NotFound: if the scope has no such item.
     """
-    row = db.execute(f"{SELECT_ITEMS} WHERE i.id = ? AND s.name = ?", (item_id, scope)).fetchone()
+    row = db.execute(f"{SELECT_ITEMS} WHERE i.id = ? AND s.name = ?", (checks.check_id(item_id), scope)).fetchone()
     if row is None:
         raise no_item(item_id, scope)
     return Found(row[0], item_of(row))

@@ -11,6 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
+from ..arguments import check_count
 from ..errors import EncoderMismatch, StoreError, rule_got_do
 from ..types import Event, FloatArray, Item, NewItem, Status
 from . import checks, records, schema
@@ -86,7 +87,7 @@ class SqliteStore:
         Raises:
             EncoderMismatch: with the remedy, if the store was written with another encoder.
         """
-        checks.check_count("dim", dim, 1)
+        check_count("dim", dim, 1)
         stored = self._stored_encoder()
         if stored is None:
             with self._writing() as db:
@@ -199,12 +200,14 @@ class SqliteStore:
 
         Raises:
             NotFound: if the scope is unknown; a store without any scope has an empty answer for all.
+            InputError: if the category is no text.
         """
+        checks.check_label("category", category)
         wanted = {"s.name": scope, "i.status": status, "p.category": category}
         given = {column: value for column, value in wanted.items() if value is not None}
         where = " AND ".join(f"{column} = ?" for column in given) or "1"
-        limit = -1 if limit is None else checks.check_count("limit", limit, 0)
-        offset = checks.check_count("offset", offset, 0)
+        limit = -1 if limit is None else check_count("limit", limit, 0)
+        offset = check_count("offset", offset, 0)
         with self._reading() as db:
             if scope is not None:
                 records.require_scope(db, scope)
@@ -239,7 +242,7 @@ class SqliteStore:
 
     def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
         """Return the k active items with the highest cosine to an L2-normalised `[E]`; best first, the older first on ties."""
-        checks.check_count("k", k, 1)
+        check_count("k", k, 1)
         with self._lock:
             if self.dim is None:
                 return []
@@ -247,7 +250,7 @@ class SqliteStore:
 
     def search_words(self, words: Sequence[str], k: int, scope: str) -> list[Scored]:
         """Return up to k active items that share a word with the query, by BM25 with the scope's statistics, best first."""
-        checks.check_count("k", k, 1)
+        check_count("k", k, 1)
         with self._lock:
             return self._index(scope).search_words(words, k) if self.dim else []
 

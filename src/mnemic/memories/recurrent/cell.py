@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ...arguments import check_count
 from ...errors import ShapeError, rule_got_do
 from ...ops.recurrence import gru, scan
 from .config import Cell, RecurrentConfig
@@ -31,10 +32,11 @@ class GRUMemoryWithDecay(nn.Module):
             seed: of the initial weights, uniform in +-1/sqrt(fan in).
 
         Raises:
-            ConfigError: if size, decay or cell can't be used.
+            ConfigError: if one of them can't be used.
         """
         super().__init__()
-        config = RecurrentConfig(size=size, decay=decay, cell=cell)
+        check_count("input_size", input_size, 1)
+        config = RecurrentConfig(size=size, decay=decay, cell=cell, seed=seed)
         self.size, self.decay, self.cell = config.size, config.decay, config.cell
         generator = torch.Generator().manual_seed(seed)
         gates = 3 if cell == "gru" else 2

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ...arguments import check_count, check_names, check_number, check_numbers
 from ...errors import ConfigError, rule_got_do
 
 SITES = ("input", "middle", "top")
@@ -30,18 +31,14 @@ class RecurrentConfig:
 
     def __post_init__(self) -> None:
         """Check every range."""
-        unknown = [site for site in self.sites if site not in SITES]
-        if unknown or not self.sites or len(set(self.sites)) < len(self.sites):
-            raise ConfigError(
-                rule_got_do(f"Sites are among {', '.join(SITES)}, each once.", list(self.sites), "Choose at least one of them.")
-            )
+        check_numbers(self)
+        check_names("Sites", self.sites, SITES, least=1)
         if not 0 < self.decay <= 1:
             raise ConfigError(rule_got_do("decay lies in (0, 1].", self.decay, "Give e.g. 0.99, or a half-life."))
         if self.cell not in CELLS:
             raise ConfigError(rule_got_do(f"A cell is one of {', '.join(CELLS)}.", repr(self.cell), "Choose one of them."))
         for name in ("size", "segment"):
-            if getattr(self, name) < 1:
-                raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Give a positive whole number."))
+            check_count(name, getattr(self, name), 1)
 
     @property
     def half_life(self) -> float:
@@ -55,6 +52,7 @@ def decay_of(half_life: float) -> float:
     Raises:
         ConfigError: if it isn't positive.
     """
+    check_number("half_life", half_life)
     if not half_life > 0:
         raise ConfigError(rule_got_do("A half-life is positive, in updates.", half_life, "Give e.g. 70."))
     return float(0.5 ** (1 / half_life))

@@ -1,16 +1,18 @@
 """The recurrent memory inside a host: a fading state at each site, added to the activations."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ...arguments import check_names
 from ...errors import ShapeError, rule_got_do
 from ..base import HostSpec, Memory, Site, State, StepContext
 from ..readouts import Readouts
 from .cell import GRUMemoryWithDecay
-from .config import Cell, RecurrentConfig, decay_of
+from .config import SITES, Cell, RecurrentConfig, decay_of
 from .segments import split
 from .state import check_finite
 
@@ -39,7 +41,7 @@ class RecurrentMemory(Memory):
 
     def __init__(
         self,
-        sites: tuple[str, ...] | list[str] = ("middle",),
+        sites: Sequence[str] = ("middle",),
         size: int = 128,
         decay: float = 0.99,
         half_life: float | None = None,
@@ -63,7 +65,8 @@ class RecurrentMemory(Memory):
         """
         super().__init__()
         decay = decay if half_life is None else decay_of(half_life)
-        self.config = RecurrentConfig(sites=tuple(sites), size=size, decay=decay, cell=cell, segment=segment, seed=seed)
+        chosen = check_names("Sites", sites, SITES, least=1)
+        self.config = RecurrentConfig(sites=chosen, size=size, decay=decay, cell=cell, segment=segment, seed=seed)
         self.at = nn.ModuleDict()
         self._sites: dict[str, Site] = {}
         self._readouts = Readouts()

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from ...arguments import check_path
 from ...errors import CheckpointMismatch, InputError, rule_got_do
 from ..base import Memory, State
 from ..tensors import write_tensors
@@ -25,7 +26,7 @@ def save_state(path: str | Path, state: State, memory: Memory) -> None:
     Raises:
         ConfigError: if it can't be written there.
     """
-    write_tensors(Path(path), state, {_WHOSE: _identity(memory)})
+    write_tensors(Path(check_path("path", path)), state, {_WHOSE: _identity(memory)})
 
 
 def load_state(path: str | Path, memory: Memory) -> State:
@@ -36,7 +37,7 @@ def load_state(path: str | Path, memory: Memory) -> State:
         InputError: if a number in it isn't finite.
     """
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(check_path("path", path), framework="pt") as file:
             identity = (file.metadata() or {}).get(_WHOSE)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
     except (OSError, SafetensorError) as error:

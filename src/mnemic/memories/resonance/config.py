@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ...arguments import check_count, check_numbers
 from ...errors import ConfigError, rule_got_do
 from ...ops.resonance import loaded_vigilance
 
@@ -29,8 +30,8 @@ class CellConfig:
 
     def __post_init__(self) -> None:
         """Check every range."""
-        if self.capacity < 1:
-            raise ConfigError(rule_got_do("capacity is at least 1.", self.capacity, "Give a positive whole number."))
+        check_numbers(self)
+        check_count("capacity", self.capacity, 1)
         loaded_vigilance(self.vigilance, self.lowest, 0.0)
         if not 0 < self.rate <= 1:
             raise ConfigError(rule_got_do("rate lies in (0, 1].", self.rate, "Give 1 for fast learning, or less."))

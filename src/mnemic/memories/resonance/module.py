@@ -1,10 +1,12 @@
 """Adaptive resonance inside a host: what is familiar passes, what is strange is damped, and prototypes speak."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ...arguments import check_names
 from ...errors import ConfigError, ShapeError, rule_got_do
 from ..base import HostSpec, Memory, Site, State, StepContext
 from ..readouts import Readouts
@@ -64,7 +66,7 @@ class ResonanceMemory(Memory):
 
     def __init__(
         self,
-        sites: tuple[str, ...] | list[str] = ("top",),
+        sites: Sequence[str] = ("top",),
         capacity: int = 256,
         vigilance: float = 0.7,
         floor: float | None = None,
@@ -89,12 +91,7 @@ class ResonanceMemory(Memory):
             ConfigError: if one of them can't be used.
         """
         super().__init__()
-        unknown = [site for site in sites if site not in SITES]
-        if unknown or not sites or len(set(sites)) < len(sites):
-            raise ConfigError(
-                rule_got_do(f"Sites are among {', '.join(SITES)}, each once.", list(sites), "Choose at least one of them.")
-            )
-        self._names = tuple(sites)
+        self._names = check_names("Sites", sites, SITES, least=1)
         self.cell_config = CellConfig(capacity=capacity, vigilance=vigilance, floor=floor, rate=rate, average=True)
         self.promotion = PromotionConfig(capacity=settled, count=promote_after, drift=promote_drift)
         self.at = nn.ModuleDict()

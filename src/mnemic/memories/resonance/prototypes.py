@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ...arguments import check_numbers
 from ...errors import ConfigError, rule_got_do
 from ...ops.resonance import choose
 from .cells import ResonanceCell
@@ -40,6 +41,7 @@ class PromotionConfig:
 
     def __post_init__(self) -> None:
         """Check every range."""
+        check_numbers(self)
         if self.capacity < 0 or self.count < 1 or self.drift < 0:
             raise ConfigError(
                 rule_got_do(
