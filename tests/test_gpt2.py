@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, GPT2LMHeadModel
 from transformers.cache_utils import DynamicCache
 
+from hosts.support import caching
 from mnemic.errors import CheckpointMismatch, ConfigError, InputError, ShapeError
 from mnemic.gpt2 import GPT2AdaptiveResonanceGating, GPT2WithGRUMemory
 from mnemic.memories.recurrent import load_state, save_state
@@ -38,7 +39,7 @@ def trained(checkpoint: Path, **settings: Any) -> GPT2WithGRUMemory:
 def state_after(model: GPT2WithGRUMemory, ids: torch.Tensor) -> torch.Tensor:
     cache = DynamicCache(config=model.config)
     with torch.no_grad():
-        model(input_ids=ids, past_key_values=cache, use_cache=True)
+        model(input_ids=ids, **caching(model, cache), use_cache=True)
     (state,) = model.handle.states(cache)
     assert state is not None
     return state["middle"]

@@ -19,7 +19,7 @@ BELOW_ASSISTANT = PLAIN | {
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
-    "cli": {"__init__", "assistant", "evals", "train", "models", "encoders", "store", "inputs"} | PLAIN,
+    "cli": {"__init__", "assistant", "evals", "train", "models", "encoders", "store", "inputs", "testing"} | PLAIN,
     "evals": BELOW_ASSISTANT | {"__init__", "assistant", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT | {"learning"},
@@ -52,6 +52,7 @@ NARROW = {
     ("memories", "store"): "store.base",
     ("registry", "memories"): "memories.base",
     ("inputs", "store"): "store.checks",
+    ("cli", "testing"): "testing.models",
 }
 """Of these rooms only one module, the protocol or the rules, may be imported."""
 
@@ -133,6 +134,7 @@ def test_arrows_only_go_down(path: Path) -> None:
         ("types.py", "from . import errors"),
         ("cli/learn.py", "from mnemic.memories.fact import FactMemory"),
         ("cli/learn.py", "import mnemic.hosts"),
+        ("cli/doctor.py", "from ..testing import tiny_model"),
     ],
 )
 def test_a_wrong_arrow_is_seen(file: str, line: str) -> None:

@@ -10,6 +10,7 @@ from transformers.cache_utils import DynamicCache
 
 from .errors import ConfigError, rule_got_do
 from .hosts import Handle, attach
+from .hosts.families import locate
 from .hosts.reader import HostReader
 from .memories.base import Memory
 from .memories.recurrent import RecurrentMemory
@@ -155,9 +156,8 @@ class GPT2WithGRUMemory(_GPT2WithMemory):  # type: ignore[no-untyped-call]
         mask = torch.cat([mask, (went_on & ~filler).long()], dim=1)
         cache = DynamicCache(config=self.config)
         places = (mask.cumsum(1) - 1).clamp(min=0)
-        self(
-            input_ids=sequences, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True, logits_to_keep=1
-        )
+        passed: dict[str, Any] = {locate(self).model_cache_name: cache}
+        self(input_ids=sequences, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1, **passed)
         (state,) = self.handle.states(cache)
         if state is not None:
             self.memory.carry_on(state)

@@ -2,15 +2,18 @@ import json
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from transformers import LlamaModel
 from typer.testing import Result
 
 from mnemic.cli import doctor
 from mnemic.store import open_store
+from mnemic.testing import models
 from mnemic.types import NewItem
 
 Cli = Callable[..., Result]
@@ -29,10 +32,50 @@ def test_a_good_installation_without_a_store_is_fine(cli: Cli, tmp_path: Path) -
     done = cli("doctor", "--json")
     assert done.exit_code == 0
     found = checks(done)
-    assert set(found) == {"mnemic", "torch", "transformers", "index", "model", "encoder", "disk", "store"}
+    assert set(found) == {"mnemic", "torch", "transformers", "hosts", "index", "model", "encoder", "disk", "store"}
     assert "threads" in found["torch"]["detail"]
     assert found["store"]["state"] == "note"
     assert not (tmp_path / "store").exists()
+
+
+def test_a_transformers_whose_models_cannot_be_hosts_is_broken(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks(cli("doctor", "--json"))["hosts"] == {
+        "name": "hosts", "state": "ok", "detail": "a tiny llama is found: 3 blocks of 20", "remedy": None,
+    }  # fmt: skip
+
+    def renamed(self: Any, input_ids: Any = None, attention_mask: Any = None, kept: Any = None) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(LlamaModel, "forward", renamed)
+    done = cli("doctor", "--json")
+    assert done.exit_code == 1
+    found = checks(done)["hosts"]
+    assert found["state"] == "broken"
+    assert f"of transformers {version('transformers')}: The parts of a host must be known" in found["detail"]
+    assert "model (LlamaModel) takes no cache (cache or past_key_values)" in found["detail"]
+    assert found["remedy"] == 'Install a version whose models can be attached to: pip install "transformers>=5.20,<5.25"'
+    done = cli("doctor")
+    assert done.exit_code == 1
+    assert "✘ hosts" in done.stdout
+
+
+def test_a_transformers_without_what_hosts_stand_on_is_broken(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(family: str) -> None:
+        raise AttributeError("no attribute 'for_model'")
+
+    monkeypatch.setattr(models, "tiny_model", gone)
+    done = cli("doctor", "--json")
+    assert done.exit_code == 1
+    assert checks(done)["hosts"]["detail"].endswith(": no attribute 'for_model'")
+
+
+def test_a_transformers_of_another_age_is_broken_before_its_models_are_tried(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda package: "4.57.1")
+    done = cli("doctor", "--json")
+    assert done.exit_code == 1
+    found = checks(done)
+    assert found["transformers"]["state"] == "broken"
+    assert "hosts" not in found
 
 
 def test_a_store_is_counted(cli: Cli, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import torch
 
 from mnemic.hosts import attach
+from mnemic.hosts.calls import cache_name
 from mnemic.memories.base import Memory, Site
 from mnemic.testing import TraceMemory
 
@@ -15,6 +16,11 @@ def armed(model, **options):
     handle = attach(model, memory)
     memory.arm()
     return handle
+
+
+def caching(module, cache):
+    """The keyword by which the forward of a model or decoder is given a cache, whatever this transformers calls it."""
+    return {cache_name(module): cache}
 
 
 class Counting(Memory):

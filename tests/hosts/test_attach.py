@@ -5,9 +5,10 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from hosts.support import LOGITS, TOKENS, Counting, armed
+from hosts.support import LOGITS, TOKENS, Counting, armed, caching
 from mnemic.errors import ConfigError, HostNotSupported, ShapeError
 from mnemic.hosts import FAMILIES, attach
+from mnemic.hosts.calls import returned_cache
 from mnemic.memories.base import Site
 from mnemic.testing import TraceMemory, tiny_model
 
@@ -47,50 +48,50 @@ def test_disabled_is_of_one_thread(model):
 
 def test_a_cache_continued_with_memory_off_is_refused_afterwards(model):
     handle = armed(model)
-    cache = model(TOKENS[:, :3]).past_key_values
+    cache = returned_cache(model(TOKENS[:, :3]))
     with handle.disabled():
-        model(TOKENS[:, 3:5], past_key_values=cache)
+        model(TOKENS[:, 3:5], **caching(model, cache))
     with pytest.raises(HostNotSupported, match=r"5 cached tokens, 3 seen by this memory. Start a new cache"):
-        model(TOKENS[:, 5:], past_key_values=cache)
+        model(TOKENS[:, 5:], **caching(model, cache))
 
 
 def test_a_prefilled_cache_of_the_base_model_is_refused(model):
-    cache = model(TOKENS[:, :3]).past_key_values
+    cache = returned_cache(model(TOKENS[:, :3]))
     armed(model)
     with pytest.raises(HostNotSupported, match=r"a cache of 3 tokens made without memory. Prefill it with the memory attached"):
-        model(TOKENS[:, 3:], past_key_values=cache)
+        model(TOKENS[:, 3:], **caching(model, cache))
 
 
 def test_a_cache_of_another_attach_is_refused(model):
     handle = armed(model)
-    cache = model(TOKENS[:, :3]).past_key_values
+    cache = returned_cache(model(TOKENS[:, :3]))
     handle.detach()
     armed(model)
     with pytest.raises(HostNotSupported, match="0 seen by this memory"):
-        model(TOKENS[:, 3:], past_key_values=cache)
+        model(TOKENS[:, 3:], **caching(model, cache))
 
 
 def test_a_cache_that_only_the_decoder_continued_is_refused(model):
     armed(model)
-    cache = model(TOKENS[:, :3]).past_key_values
-    model.model(TOKENS[:, 3:5], past_key_values=cache)
+    cache = returned_cache(model(TOKENS[:, :3]))
+    model.model(TOKENS[:, 3:5], **caching(model.model, cache))
     with pytest.raises(HostNotSupported, match="5 cached tokens, 3 seen"):
-        model(TOKENS[:, 5:], past_key_values=cache)
+        model(TOKENS[:, 5:], **caching(model, cache))
 
 
 def test_the_decoder_by_itself_has_memory_below_the_logits(model):
     armed(model, sites=("input", "middle", "top"))
     whole = model.model(TOKENS).last_hidden_state
     out = model.model(TOKENS[:, :2])
-    rest = model.model(TOKENS[:, 2:], past_key_values=out.past_key_values).last_hidden_state
+    rest = model.model(TOKENS[:, 2:], **caching(model.model, returned_cache(out))).last_hidden_state
     assert torch.allclose(rest, whole[:, 2:], atol=1e-4)
 
 
 def test_another_number_of_rows_is_refused(model):
     armed(model)
-    cache = model(TOKENS).past_key_values
+    cache = returned_cache(model(TOKENS))
     with pytest.raises(ShapeError, match=r"1 rows for a cache of 2. Select or repeat"):
-        model(TOKENS[:1], past_key_values=cache)
+        model(TOKENS[:1], **caching(model, cache))
 
 
 def test_a_failed_forward_leaves_nothing_behind(model):
@@ -98,26 +99,26 @@ def test_a_failed_forward_leaves_nothing_behind(model):
     handle = attach(model, memory)
     memory.arm()
     whole = model(TOKENS).logits
-    cache = model(TOKENS[:, :3]).past_key_values
+    cache = returned_cache(model(TOKENS[:, :3]))
     breaking = model.model.norm.register_forward_hook(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        model(TOKENS[:, 3:], past_key_values=cache)
+        model(TOKENS[:, 3:], **caching(model, cache))
     breaking.remove()
     assert torch.equal(model(TOKENS).logits, whole)
     with pytest.raises(HostNotSupported, match="6 cached tokens, 3 seen"):
-        model(TOKENS[:, 3:4], past_key_values=cache)
+        model(TOKENS[:, 3:4], **caching(model, cache))
     handle.detach()
 
 
 def test_a_forward_that_failed_before_the_first_block_is_undone(model):
     handle = armed(model, sites=("input",))
     whole = model(TOKENS).logits
-    cache = model(TOKENS[:, :3]).past_key_values
+    cache = returned_cache(model(TOKENS[:, :3]))
     breaking = model.model.layers[0].input_layernorm.register_forward_hook(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        model(TOKENS[:, 3:], past_key_values=cache)
+        model(TOKENS[:, 3:], **caching(model, cache))
     breaking.remove()
-    assert torch.allclose(model(TOKENS[:, 3:], past_key_values=cache).logits, whole[:, 3:], atol=1e-4)
+    assert torch.allclose(model(TOKENS[:, 3:], **caching(model, cache)).logits, whole[:, 3:], atol=1e-4)
     assert handle.states(cache)[0] is not None
 
 
@@ -127,9 +128,9 @@ def test_a_begin_that_failed_leaves_an_empty_cache_usable(model):
     cache = DynamicCache(config=model.config)
     begin, memory.begin = memory.begin, lambda token_ids, mask: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        model(TOKENS, past_key_values=cache)
+        model(TOKENS, **caching(model, cache))
     memory.begin = begin
-    model(TOKENS, past_key_values=cache)
+    model(TOKENS, **caching(model, cache))
     assert len(memory.begun) == 1
 
 
@@ -141,7 +142,7 @@ def test_forward_called_past_the_models_hooks_has_its_memory(family):
     assert torch.equal(model.forward(TOKENS).logits, whole)
     out = model.forward(TOKENS[:, :4], logits_to_keep=2)
     assert torch.allclose(out.logits, whole[:, 2:4], atol=1e-4)
-    rest = model(TOKENS[:, 4:], past_key_values=out.past_key_values).logits
+    rest = model(TOKENS[:, 4:], **caching(model, returned_cache(out))).logits
     assert torch.allclose(rest, whole[:, 4:], atol=1e-4)
     with pytest.raises(HostNotSupported, match=r"Call model\(...\) instead of model.forward\(...\)"):
         model.forward(TOKENS, logits_to_keep=torch.tensor([0, 2]))
@@ -282,7 +283,7 @@ def test_a_site_that_is_jumped_over():
 def test_something_else_than_a_cache(model):
     armed(model)
     with pytest.raises(HostNotSupported, match="Pass a DynamicCache"):
-        model(TOKENS, past_key_values=((TOKENS, TOKENS),))
+        model(TOKENS, **caching(model, ((TOKENS, TOKENS),)))
 
 
 def test_no_input_at_all(model):

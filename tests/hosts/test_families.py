@@ -3,8 +3,10 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
+from hosts.support import caching
 from mnemic.errors import HostNotSupported
 from mnemic.hosts import FAMILIES, HostParts, attach
+from mnemic.hosts.calls import returned_cache
 from mnemic.hosts.families import _search, locate
 from mnemic.testing import TraceMemory, tiny_model
 
@@ -52,7 +54,7 @@ def test_a_family_without_a_row_is_found_by_search(family):
     memory.arm()
     whole = model(TOKENS).logits
     out = model(TOKENS[:, :5])
-    rest = model(TOKENS[:, 5:], past_key_values=out.past_key_values).logits
+    rest = model(TOKENS[:, 5:], **caching(model, returned_cache(out))).logits
     assert torch.allclose(torch.cat([out.logits, rest], 1), whole, atol=1e-4)
 
 
@@ -86,7 +88,7 @@ def test_a_model_whose_parts_cant_be_found_is_told_how_to_name_them():
     [
         ({"decoder": "modle"}, "no module named modle"),
         ({"blocks": "model.norm"}, "model.norm is a LlamaRMSNorm, not a list of blocks"),
-        ({"decoder": "lm_head"}, r"lm_head \(Linear\) takes no attention_mask and no past_key_values"),
+        ({"decoder": "lm_head"}, r"lm_head \(Linear\) takes no attention_mask and no cache \(cache or past_key_values\)"),
         ({"norm": "model.nrom"}, "no module named model.nrom"),
         ({"entry": "model.door"}, "no module named model.door"),
     ],
@@ -118,8 +120,17 @@ def test_encoder_decoders_are_refused():
 
 def test_models_without_a_key_value_cache_are_refused():
     config = AutoConfig.for_model("mamba", vocab_size=61, hidden_size=20, num_hidden_layers=2, state_size=4)
-    with pytest.raises(HostNotSupported, match="takes no past_key_values"):
-        attach(AutoModelForCausalLM.from_config(config), TraceMemory())
+    model = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(HostNotSupported, match=r"takes no cache \(|keeps no keys and values in its cache"):
+        attach(model, TraceMemory())
+    # neither does the name that keys and values have elsewhere make them so
+    model.backbone.__class__ = type("Renamed", (type(model.backbone),), {"forward": _takes_cache})
+    with pytest.raises(HostNotSupported, match=r"backbone \(Renamed\) keeps no keys and values in its cache"):
+        attach(model, TraceMemory())
+
+
+def _takes_cache(self, input_ids=None, attention_mask=None, cache=None, **options):
+    raise NotImplementedError
 
 
 def test_a_model_without_a_head_is_refused():

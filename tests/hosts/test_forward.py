@@ -2,9 +2,10 @@ import pytest
 import torch
 from transformers import DynamicCache, StaticCache
 
-from hosts.support import TOKENS, armed
+from hosts.support import TOKENS, armed, caching
 from mnemic.errors import HostNotSupported
 from mnemic.hosts import FAMILIES, attach
+from mnemic.hosts.calls import returned_cache
 from mnemic.hosts.padding import real_tokens
 from mnemic.testing import TraceMemory, tiny_model
 
@@ -66,7 +67,7 @@ def test_every_form_of_logits_to_keep(model, keep):
     out = model(TOKENS, logits_to_keep=keep)
     assert torch.allclose(out.logits, expected, atol=1e-5)
     # and the state went on over all tokens
-    rest = model(TOKENS[:, :2], past_key_values=out.past_key_values).logits
+    rest = model(TOKENS[:, :2], **caching(model, returned_cache(out))).logits
     again = model(torch.cat([TOKENS, TOKENS[:, :2]], 1)).logits[:, 6:]
     assert torch.allclose(rest, again, atol=1e-4)
 
@@ -167,9 +168,9 @@ def test_a_static_cache_gives_the_same(family):
     dynamic = model.generate(TOKENS, **options)
     assert torch.equal(model.generate(TOKENS, cache_implementation="static", **options), dynamic)
     cache = StaticCache(config=model.config, max_cache_len=20)
-    model(TOKENS, past_key_values=cache)
+    model(TOKENS, **caching(model, cache))
     cache.reset()
-    assert torch.allclose(model(TOKENS, past_key_values=cache).logits, model(TOKENS).logits, atol=1e-4)
+    assert torch.allclose(model(TOKENS, **caching(model, cache)).logits, model(TOKENS).logits, atol=1e-4)
 
 
 def test_device_and_dtype_follow_the_host(model):

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from hosts.support import TOKENS, Counting, armed
+from hosts.support import TOKENS, Counting, armed, caching
 from mnemic.errors import HostNotSupported
 from mnemic.hosts import attach
+from mnemic.hosts.calls import returned_cache
 from mnemic.hosts.track import Forward, track_of
 from mnemic.testing import TraceMemory, tiny_model
 
@@ -58,20 +59,20 @@ def test_a_memory_that_was_silent_when_a_sequence_began_stays_silent_in_it(model
     base = model(TOKENS).logits
     out = model(TOKENS[:, :3])
     memory.arm()
-    rest = model(TOKENS[:, 3:], past_key_values=out.past_key_values).logits
+    rest = model(TOKENS[:, 3:], **caching(model, returned_cache(out))).logits
     assert torch.allclose(rest, base[:, 3:], atol=1e-5)
-    assert handle.states(out.past_key_values) == (None,)
+    assert handle.states(returned_cache(out)) == (None,)
 
 
 def test_a_crop_beyond_the_journal_is_refused_and_leaves_the_cache_whole(model, monkeypatch):
     handle = armed(model)
     whole = model(TOKENS).logits
     monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 0)
-    cache = model(TOKENS[:, :4]).past_key_values
+    cache = returned_cache(model(TOKENS[:, :4]))
     message = r"as its memory's journal reaches. Got: a crop of 2 of 4 tokens. Call cache.activate_past_recording\(\)"
     with pytest.raises(HostNotSupported, match=message):
         cache.crop(-2)
-    assert torch.allclose(model(TOKENS[:, 4:], past_key_values=cache).logits, whole[:, 4:], atol=1e-4)
+    assert torch.allclose(model(TOKENS[:, 4:], **caching(model, cache)).logits, whole[:, 4:], atol=1e-4)
     assert handle.states(cache)[0] is not None
 
 
@@ -79,28 +80,28 @@ def test_a_crop_that_was_announced_reaches_back_whatever_it_takes(model, monkeyp
     armed(model)
     whole = model(TOKENS).logits
     monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 0)
-    cache = model(TOKENS[:, :2]).past_key_values
+    cache = returned_cache(model(TOKENS[:, :2]))
     cache.activate_past_recording()
-    model(torch.tensor([[1, 2, 3], [4, 5, 6]]), past_key_values=cache)
+    model(torch.tensor([[1, 2, 3], [4, 5, 6]]), **caching(model, cache))
     cache.crop(-3)
-    assert torch.allclose(model(TOKENS[:, 2:], past_key_values=cache).logits, whole[:, 2:], atol=1e-4)
+    assert torch.allclose(model(TOKENS[:, 2:], **caching(model, cache)).logits, whole[:, 2:], atol=1e-4)
 
 
 def test_a_crop_to_nothing_begins_anew(model):
     memory = Counting()
     attach(model, memory)
-    cache = model(TOKENS).past_key_values
+    cache = returned_cache(model(TOKENS))
     cache.crop(-6)
-    model(TOKENS[:, :2], past_key_values=cache)
+    model(TOKENS[:, :2], **caching(model, cache))
     assert [len(tokens[0]) for tokens, _ in memory.begun] == [6, 2]
 
 
 def test_the_journal_stays_within_its_bounds(model, monkeypatch):
     armed(model)
     monkeypatch.setattr("mnemic.hosts.track.HISTORY_BYTES", 5000)
-    cache = model(TOKENS).past_key_values
+    cache = returned_cache(model(TOKENS))
     for _ in range(40):
-        model(TOKENS[:, :1], past_key_values=cache)
+        model(TOKENS[:, :1], **caching(model, cache))
         cache.reorder_cache(torch.tensor([1, 0]))
     track = track_of(cache)
     held = sum(entry.nbytes() for entry in track._journal if isinstance(entry, Forward))

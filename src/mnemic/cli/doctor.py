@@ -21,6 +21,9 @@ from .exits import FAILED
 State = Literal["ok", "note", "broken"]
 MARKS: dict[State, tuple[str, str]] = {"ok": ("✔", "green"), "note": ("!", "yellow"), "broken": ("✘", "bold red")}
 
+TRIED = "transformers>=5.20,<5.25"
+"""Versions whose models were attached to, among them the one that is pinned for Python 3.10."""
+
 LITTLE_DISK_BYTES = 1 << 30
 NO_DISK_BYTES = 64 << 20
 
@@ -43,7 +46,7 @@ def doctor(
 ) -> None:
     """Check the installation, the model, the encoder and the store, and say how to mend what is broken.
 
-    Changes nothing, loads no model and uses no network. Exits with 1 if something is broken.
+    Changes nothing, loads no weights and uses no network. Exits with 1 if something is broken.
     """
     checks = [*_installation(), _model(model), _encoder(encoder), *_store(store)]
     if as_json:
@@ -78,14 +81,33 @@ def _installation() -> Iterator[Check]:
         name="transformers",
         state="ok" if good else "broken",
         detail=version,
-        remedy=None if good else 'Install a supported version: pip install "transformers>=5.0,<6"',
+        remedy=None if good else f'Install a supported version: pip install "{TRIED}"',
     )
+    if good:
+        yield _hosts(version)
     fast = _version("faiss-cpu")
     yield Check(
         name="index",
         state="ok",
         detail=f"faiss {fast}, int8 scan with exact rerank" if fast else "numpy; for many thousand items install mnemic[index]",
     )
+
+
+def _hosts(version: str) -> Check:
+    """Look for the parts of a tiny random model: its names are what a new version of transformers changes."""
+    try:
+        # importing fails too where a name that the hosts stand on is gone
+        from ..testing.models import probe
+
+        parts = probe()
+    except (MnemicError, ImportError, AttributeError, TypeError) as error:
+        return Check(
+            name="hosts",
+            state="broken",
+            detail=f"no memory can be attached to a model of transformers {version}: {error}",
+            remedy=f'Install a version whose models can be attached to: pip install "{TRIED}"',
+        )
+    return Check(name="hosts", state="ok", detail=parts)
 
 
 def _model(name: str) -> Check:

@@ -1,15 +1,20 @@
-"""What a host's modules were called with."""
+"""What a host's modules are called with, and what they return."""
 
+import inspect
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.cache_utils import Cache
 
 from ..errors import HostNotSupported, rule_got_do
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
+
+RENAMED = "past_key_values"
+"""What transformers called a cache before 5.24. Forwards that take `cache` accept it as a keyword for some versions more."""
+CACHE_NAMES = ("cache", RENAMED)
 
 
 class DecoderCall(NamedTuple):
@@ -21,12 +26,28 @@ class DecoderCall(NamedTuple):
     width: int
     attention_mask: object
     cache: Cache | None
+    cache_name: str
+    """The name under which the cache was passed; where it wasn't, the forward's own."""
     use_cache: bool | None
     device: torch.device
 
 
-def read_decoder_call(names: tuple[str, ...], args: Args, kwargs: Kwargs) -> DecoderCall:
-    """Return the inputs of a decoder whose forward has parameters `names`.
+def cache_name(module: nn.Module) -> str | None:
+    """Return the name under which the forward of a module takes its cache; None where it takes none."""
+    names = inspect.signature(module.forward).parameters
+    return next((name for name in CACHE_NAMES if name in names), None)
+
+
+def returned_cache(output: object) -> Any:
+    """Return the cache in what a model or a decoder returned; None where there is none.
+
+    Its name there is that of the installed transformers, whatever the forward calls it.
+    """
+    return next((getattr(output, name) for name in CACHE_NAMES if hasattr(output, name)), None)
+
+
+def read_decoder_call(names: tuple[str, ...], args: Args, kwargs: Kwargs, own_cache_name: str) -> DecoderCall:
+    """Return the inputs of a decoder whose forward has parameters `names`, its cache under `own_cache_name`.
 
     Raises:
         HostNotSupported: without tokens and embeddings, or with something else than a `Cache`.
@@ -38,17 +59,18 @@ def read_decoder_call(names: tuple[str, ...], args: Args, kwargs: Kwargs) -> Dec
     if token_ids is not None:
         # some decoders flatten leading dimensions; a view would be an added operation where there are none
         token_ids = source = token_ids if token_ids.ndim == 2 else token_ids.reshape(-1, token_ids.shape[-1])
-    cache = argument(names, args, kwargs, "past_key_values")
+    # a forward renames what it was passed under the older name only inside of the hooks; given both, it takes its own
+    passed_as = RENAMED if RENAMED in kwargs and own_cache_name not in kwargs else own_cache_name
+    cache = argument(names, args, kwargs, passed_as)
     if cache is not None and not isinstance(cache, Cache):
-        raise HostNotSupported(
-            rule_got_do("past_key_values is a transformers Cache.", type(cache).__name__, "Pass a DynamicCache.")
-        )
+        raise HostNotSupported(rule_got_do(f"{passed_as} is a transformers Cache.", type(cache).__name__, "Pass a DynamicCache."))
     return DecoderCall(
         token_ids=token_ids,
         rows=source.shape[0],
         width=source.shape[1],
         attention_mask=argument(names, args, kwargs, "attention_mask"),
         cache=cache,
+        cache_name=passed_as,
         use_cache=argument(names, args, kwargs, "use_cache"),
         device=source.device,
     )
@@ -64,7 +86,7 @@ def argument(names: tuple[str, ...], args: Args, kwargs: Kwargs, name: str) -> A
 
 def with_argument(names: tuple[str, ...], args: Args, kwargs: Kwargs, name: str, value: object) -> tuple[Args, Kwargs]:
     """Return the arguments with one of them set, in the way it was passed."""
-    place = names.index(name)
+    place = names.index(name) if name in names else len(args)
     if place < len(args):
         return (*args[:place], value, *args[place + 1 :]), kwargs
     return args, {**kwargs, name: value}

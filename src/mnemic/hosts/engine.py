@@ -19,7 +19,17 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from ..errors import HostNotSupported, ShapeError, rule_got_do
 from ..memories.base import Memory, Site, State, StepContext
-from .calls import Args, DecoderCall, Kwargs, argument, positions_of_view, read_decoder_call, under_dynamo, with_argument
+from .calls import (
+    Args,
+    DecoderCall,
+    Kwargs,
+    argument,
+    positions_of_view,
+    read_decoder_call,
+    returned_cache,
+    under_dynamo,
+    with_argument,
+)
 from .families import Located, reference_weight
 from .padding import kept_positions, real_tokens
 from .track import HOST, Call, Forward, Track, put_track, track_of
@@ -162,7 +172,7 @@ class Engine:
         if frame is None or frame.logits_to_keep is None:
             frame = Frame(engine=self, logits_to_keep=None)
             _frame.set(frame)
-        call = read_decoder_call(self._decoder_arguments, args, kwargs)
+        call = read_decoder_call(self._decoder_arguments, args, kwargs, self.parts.cache_name)
         taking_part = [index for index, memory in enumerate(self.memories) if memory.active()]
         caching = call.cache is not None or self._caching(call)
         if call.cache is None and not taking_part:
@@ -172,7 +182,7 @@ class Engine:
         if cache is None and caching:
             # the decoder would make this very cache below our reach; made here, state survives plain forwards too
             cache = DynamicCache(config=self._config)
-            changed = with_argument(self._decoder_arguments, args, kwargs, "past_key_values", cache)
+            changed = with_argument(self._decoder_arguments, args, kwargs, call.cache_name, cache)
         track = self._begin(Track(self, self.memories), call, taking_part) if cache is None else None
         if cache is not None:
             track = self._resume(cache, call, taking_part)
@@ -198,7 +208,7 @@ class Engine:
 
     def _sit_out(self, output: Any) -> None:
         """Note on the cache that the decoder made itself that no memory took part from its beginning."""
-        cache = getattr(output, "past_key_values", None)
+        cache = returned_cache(output)
         if isinstance(cache, Cache) and track_of(cache) is None:
             put_track(cache, Track(self, self.memories, begun=True))
 

@@ -2,10 +2,13 @@
 
 import inspect
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import nn
+from transformers.cache_utils import DynamicCache
 
 from ..errors import HostNotSupported, rule_got_do
+from .calls import CACHE_NAMES, cache_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +20,7 @@ class HostParts:
     """
 
     decoder: str
-    """The module whose forward takes `input_ids`, `attention_mask` and `past_key_values`, and returns the last hidden states."""
+    """The module whose forward takes `input_ids`, `attention_mask` and a cache, and returns the last hidden states."""
     blocks: str
     """A `ModuleList` of blocks; each takes the hidden states as its first argument and returns them (alone or first)."""
     norm: str | None
@@ -100,6 +103,10 @@ class Located:
     norm: nn.Module | None
     head: nn.Module
     entry: nn.Module | None
+    cache_name: str
+    """The name under which the decoder's forward takes its cache."""
+    model_cache_name: str
+    """The name under which the model's own forward takes it."""
 
 
 def locate(model: nn.Module, parts: HostParts | None = None) -> Located:
@@ -129,15 +136,21 @@ def locate(model: nn.Module, parts: HostParts | None = None) -> Located:
     if not isinstance(blocks, nn.ModuleList) or len(blocks) == 0:
         raise _not_found(model, model_type, f"{parts.blocks} is a {type(blocks).__name__}, not a list of blocks")
     decoder = _module(model, parts.decoder, model_type)
-    missing = {"attention_mask", "past_key_values"} - set(inspect.signature(decoder.forward).parameters)
-    if missing:
-        raise _not_found(
-            model, model_type, f"{parts.decoder} ({type(decoder).__name__}) takes no {' and no '.join(sorted(missing))}"
-        )
+    decoder_cache_name = _cache_name(model, decoder, parts.decoder, model_type)
     head = _module(model, parts.head, model_type)
     norm = _optional(model, parts.norm, model_type)
     entry = None if parts.entry is None else _module(model, parts.entry, model_type)
-    return Located(family=model_type, decoder=decoder, blocks=tuple(blocks), norm=norm, head=head, entry=entry)
+    return Located(
+        family=model_type,
+        decoder=decoder,
+        blocks=tuple(blocks),
+        norm=norm,
+        head=head,
+        entry=entry,
+        cache_name=decoder_cache_name,
+        # a wrapper's forward that names no cache hands it on
+        model_cache_name=cache_name(model) or decoder_cache_name,
+    )
 
 
 def reference_weight(decoder: nn.Module) -> nn.Parameter:
@@ -158,6 +171,26 @@ def _search(model: nn.Module, model_type: str) -> HostParts:
         if blocks and norm and heads:
             return HostParts(decoder=base, blocks=f"{base}.{blocks}", norm=f"{base}.{norm}", head=heads[0])
     raise _not_found(model, model_type, "no list of blocks with a final norm and a head under the usual names")
+
+
+def _cache_name(model: nn.Module, decoder: nn.Module, name: str, model_type: str) -> str:
+    """Return what the decoder calls its cache, which must be one of keys and values."""
+    found = cache_name(decoder)
+    missing = [] if "attention_mask" in inspect.signature(decoder.forward).parameters else ["attention_mask"]
+    if found is None:
+        missing.append(f"cache ({' or '.join(CACHE_NAMES)})")
+    if found is None or missing:
+        raise _not_found(model, model_type, f"{name} ({type(decoder).__name__}) takes no {' and no '.join(missing)}")
+    # the argument's name doesn't tell: recurrent states come as `cache` too
+    recurrent = _recurrent_layers(getattr(decoder, "config", model.config))
+    if recurrent and all(recurrent):
+        raise _not_found(model, model_type, f"{name} ({type(decoder).__name__}) keeps no keys and values in its cache")
+    return found
+
+
+def _recurrent_layers(config: Any) -> list[bool]:
+    """Return, by layer, whether a decoder's cache holds recurrent states alone; nothing where transformers doesn't say."""
+    return list(getattr(DynamicCache(config=config), "is_linear", ()))
 
 
 def _output_embeddings(model: nn.Module) -> nn.Module | None:

@@ -88,7 +88,7 @@ def attach(model: nn.Module, memories: Memory | Sequence[Memory], *, parts: Host
     """Attach memories to a transformers causal language model.
 
     Nothing of the model is replaced: native hooks call the memories at their sites, and their state rides on
-    `past_key_values`. Attach all memories of a model in one call; they are called in that order at a shared site.
+    the cache. Attach all memories of a model in one call; they are called in that order at a shared site.
 
     Args:
         model: any decoder-only causal language model; ten families are in the table, others are searched for the usual names.

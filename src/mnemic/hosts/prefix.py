@@ -10,6 +10,7 @@ from torch import nn
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from ..errors import HostNotSupported, rule_got_do
+from .calls import returned_cache
 
 KEPT = 4
 """Prefixes whose caches are kept: a fact memory reads with two."""
@@ -43,7 +44,7 @@ class PrefixCaches:
         known = self._made.get(key)
         if known is None or known[0] != state:
             tokens = torch.tensor([key], device=next(self._model.parameters()).device)
-            made = forward(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True).past_key_values
+            made = returned_cache(forward(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True))
             if made is None:
                 raise HostNotSupported(
                     rule_got_do("Reading after a prefix needs a model with a cache.", "none returned", "Read without a prefix.")

@@ -206,7 +206,8 @@ class HostReader:
             if was_training:
                 self.model.eval()
                 stack.callback(self.model.train)
-            inputs = self._inputs(tokens.to(device), mask.to(device), prefix)
+            whole = losses or last_logprobs
+            inputs = self._inputs(tokens.to(device), mask.to(device), prefix, whole=whole)
             seen, logits = self._forward(inputs, lengths, layers, losses, last_logprobs)
             states = {layer: hidden.float().cpu() for layer, hidden in seen.items()}
             nats = last = None
@@ -228,13 +229,14 @@ class HostReader:
             for row, sequence in enumerate(sequences)
         ]
 
-    def _inputs(self, tokens: Tensor, mask: Tensor, prefix: Sequence[int]) -> dict[str, Any]:
-        """Return what the model is called with: the texts, behind the prefix if there is one."""
+    def _inputs(self, tokens: Tensor, mask: Tensor, prefix: Sequence[int], *, whole: bool) -> dict[str, Any]:
+        """Return what the `whole` model, or the decoder, is called with: the texts, behind the prefix if there is one."""
         if not prefix:
             return {"input_ids": tokens, "attention_mask": mask, "use_cache": False}
         cache = self._prefixes.rows(prefix, len(tokens), self._parts.decoder)
         mask = torch.cat([mask.new_ones(len(mask), len(prefix)), mask], dim=1)
-        return {"input_ids": tokens, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
+        name = self._parts.model_cache_name if whole else self._parts.cache_name
+        return {"input_ids": tokens, "attention_mask": mask, name: cache, "use_cache": True}
 
     def _forward(
         self, inputs: dict[str, Any], lengths: Tensor, layers: tuple[int, ...], losses: bool, last_logprobs: bool

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from ..checkpoint import load_pretrained
 from ..hosts import attach
+from ..hosts.calls import returned_cache
+from ..hosts.families import locate
 from .cases import ContractCase
 from .lab import ContractHost, Lab, OperationLog, filler_of, lab, pad, positions
 from .trace import TraceMemory
@@ -48,11 +50,12 @@ def check_no_op(case: ContractCase, host: ContractHost) -> None:
     model = host.load(torch.float32)
     prompts = host.tokens([7, 7], seed=1)
     tokens = torch.tensor(prompts)
+    name = locate(model).model_cache_name
 
     def run() -> tuple[list[str], Tensor]:
         with torch.no_grad(), OperationLog() as log:
             out = model(tokens)
-            logits = torch.cat([out.logits, model(tokens[:, :1], past_key_values=out.past_key_values).logits], 1)
+            logits = torch.cat([out.logits, model(tokens[:, :1], **{name: returned_cache(out)}).logits], 1)
         return log.names, logits
 
     before = _anatomy(model)
@@ -201,11 +204,11 @@ def check_finished_rows(case: ContractCase, host: ContractHost) -> None:
 
         end, row = _word_of_one_row(sample(None).sequences[:, 6:])
         out = sample(end)
-        length = out.past_key_values.get_seq_length()
+        cache = returned_cache(out)
+        length = cache.get_seq_length()
         said = out.sequences[row, :length].tolist()
         said = said[: said.index(end, 6) + 1]
         _demand(len(said) < length, "the row didn't end early: the check is empty")
-        cache = out.past_key_values
         here.compare_states(row, cache, said, prompts[row], "a finished row")
 
 

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Cache, DynamicCache, PreTrainedModel
 
 from ..hosts import Handle, attach
+from ..hosts.families import locate
 from ..memories.base import Memory
 from .cases import ContractCase, Tokens
 from .models import tiny_model
@@ -83,6 +84,7 @@ class Lab:
         self.model: Any = model
         self.handle = handle
         self.memory = memory
+        self._cache_name = locate(model).model_cache_name
 
     def arm(self, prompts: Sequence[Tokens]) -> None:
         """Make the memory active for these rows."""
@@ -96,7 +98,8 @@ class Lab:
     def forward(self, rows: Sequence[Tokens] | Tensor, cache: DynamicCache | None = None, **options: Any) -> Tensor:
         """Return the logits `[B, T, V]` of one forward; without a cache, of sequences from their start."""
         tokens = torch.as_tensor(rows)
-        logits: Tensor = self.model(input_ids=tokens, past_key_values=cache, use_cache=cache is not None, **options).logits
+        options[self._cache_name] = cache
+        logits: Tensor = self.model(input_ids=tokens, use_cache=cache is not None, **options).logits
         return logits
 
     def alone(self, sequence: Tokens, prompt: Tokens) -> Tensor:

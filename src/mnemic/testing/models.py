@@ -4,7 +4,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from ..errors import ConfigError, rule_got_do
-from ..hosts import FAMILIES
+from ..hosts import FAMILIES, host_spec
 
 VOCAB = 61
 """Odd, so that nothing fits by luck; the last two ids are the end token and the pad."""
@@ -70,3 +70,13 @@ def tiny_model(family: str, *, seed: int = 0, dtype: torch.dtype = torch.float32
     model.to(dtype)  # type: ignore[arg-type]
     model.train(False)
     return model
+
+
+def probe(family: str = "llama") -> str:
+    """Return in words what a memory finds on a tiny random model of a family: whether the installed transformers makes hosts.
+
+    Raises:
+        HostNotSupported: if its parts aren't found; the installed transformers has changed their names.
+    """
+    host = host_spec(tiny_model(family))
+    return f"a tiny {host.family} is found: {host.num_layers} blocks of {host.hidden_size}"
