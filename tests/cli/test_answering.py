@@ -22,7 +22,7 @@ def test_the_answer_alone_is_on_standard_output(cli: Cli, fake: FakeLM) -> None:
     done = cli("ask", "What", "is", "my", "dog", "called?")
     assert (done.exit_code, done.stdout) == (0, "Biscuit\n")
     assert "memory a1 (score 0.98, weight 0.90): My dog is called Biscuit." in done.stderr
-    assert fake.asked == [("What is my dog called?", {"memory": True, "max_new_tokens": 64})]
+    assert fake.asked == [("What is my dog called?", {"memory": True, "brief": True, "max_new_tokens": 64})]
 
 
 def test_no_memory_found_is_no_error_but_said(cli: Cli, fake: FakeLM) -> None:
@@ -56,7 +56,10 @@ def test_a_question_from_standard_input(cli: Cli, fake: FakeLM) -> None:
 
 def test_sampling_options_reach_generate(cli: Cli, fake: FakeLM) -> None:
     cli("ask", "dog", "--temperature", "0.7", "--top-p", "0.9", "--max-new-tokens", "5")
-    assert fake.asked[0][1] == {"memory": True, "max_new_tokens": 5, "do_sample": True, "temperature": 0.7, "top_p": 0.9}
+    sampling = {"do_sample": True, "temperature": 0.7, "top_p": 0.9}
+    assert fake.asked[0][1] == {"memory": True, "brief": True, "max_new_tokens": 5, **sampling}
+    cli("ask", "dog", "--no-brief")
+    assert fake.asked[1][1]["brief"] is False
     assert cli("ask", "dog", "--top-p", "0.9").exit_code == 2
 
 

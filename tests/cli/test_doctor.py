@@ -78,6 +78,12 @@ def test_a_transformers_of_another_age_is_broken_before_its_models_are_tried(cli
     assert "hosts" not in found
 
 
+def test_an_encoder_that_can_be_none_is_broken(cli: Cli) -> None:
+    done = cli("doctor", "--encoder", "nosuch", "--json")
+    assert done.exit_code == 1
+    assert "'nosuch'" in checks(done)["encoder"]["detail"]
+
+
 def test_a_store_is_counted(cli: Cli, tmp_path: Path) -> None:
     with open_store(tmp_path / "store") as store:
         store.open_for("fake encoder", 2)

@@ -43,6 +43,10 @@ def _logits(handle, model):
     return model(TOKENS).logits
 
 
+def takes_positions_by_row(model):
+    return model(TOKENS, logits_to_keep=torch.zeros(len(TOKENS), 1, dtype=torch.long)).logits.ndim == 3
+
+
 @pytest.mark.parametrize(
     "keep",
     [
@@ -56,6 +60,8 @@ def _logits(handle, model):
     ids=["last", "last three", "positions", "negative and unsorted", "by row", "mask"],
 )
 def test_every_form_of_logits_to_keep(model, keep):
+    if isinstance(keep, torch.Tensor) and keep.ndim == 2 and not takes_positions_by_row(model):
+        pytest.skip("this release of transformers takes no positions by row")
     armed(model)
     whole = model(TOKENS).logits
     if isinstance(keep, int):

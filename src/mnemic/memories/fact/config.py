@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from ...arguments import check_numbers
 from ...errors import ConfigError, rule_got_do
 
 
@@ -33,6 +34,7 @@ class FactConfig:
 
     def __post_init__(self) -> None:
         """Check every range."""
+        check_numbers(self)
         unit = ("word_weight", "importance_weight", "balance_weight", "decay_weight", "duplicate_cosine", "duplicate_overlap")
         for name in unit:
             if not 0 <= getattr(self, name) <= 1:
