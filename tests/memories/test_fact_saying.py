@@ -63,6 +63,7 @@ def test_where_is_answered_with_its_preposition(text: str, found: str, query: st
         ("The ladder is behind the shed.", "shed", "The ladder is", "behind the shed"),
         ("The ladder is behind the shed.", "shed", "The ladder stands behind the", "shed"),
         ("The mother tongue of Ann is French.", "French", "The mother tongue of Ann is", "French"),
+        ("The glacier is in the continent of Africa.", "Africa", "The glacier is in the continent", "Africa"),
     ],
 )
 def test_an_open_text_goes_on_where_it_broke_off(text: str, found: str, query: str, answer: str) -> None:

@@ -134,10 +134,13 @@ def _place_begin(text: str, words: Sequence[Word], begin: int, asked: frozenset[
 
 
 def _going_on(words: Sequence[Word], begin: int, query: Sequence[Word]) -> int:
-    """Return where an item goes on from an open text whose last two words it holds, if only small words come in between."""
+    """Return where an item goes on from an open text whose last two words it holds, if only small words come in between.
+
+    "The continent" may go on with "of Africa", but "Africa" does as well, and is the answer.
+    """
     tail = tuple(w.norm for w in query[-2:])
     place = begin
-    while place > 1 and words[place - 1].norm in STOP_WORDS | _PLACES and begin - place < 4:
+    while place > 1 and words[place - 1].norm in (STOP_WORDS | _PLACES) - {"of"} and begin - place < 4:
         if tuple(w.norm for w in words[place - 2 : place]) == tail:
             return place
         place -= 1
