@@ -56,7 +56,13 @@ def test_what_is_kept_of_a_host_gives_its_losses_back(family: str) -> None:
     exact = exact_loss(nothing, document.states[0], document.ids[0], freezer.head)
     torch.testing.assert_close(exact, document.nats[0], rtol=0, atol=2e-2)
     close = close_loss(
-        nothing[None], document.states[:1].float(), document.ids[:1], document.normaliser[:1], freezer.head, torch.arange(5)
+        nothing[None],
+        document.states[:1].float(),
+        document.ids[:1],
+        document.normaliser[:1],
+        freezer.head,
+        torch.arange(5),
+        torch.arange(9),
     )
     torch.testing.assert_close(close, document.nats[:1], rtol=0, atol=2e-2)
 
@@ -68,9 +74,24 @@ def test_the_training_loss_is_the_exact_one_where_the_part_is_all() -> None:
     ids = torch.randint(0, VOCAB, (2, 5), generator=generator)
     normaliser = torch.nn.functional.linear(states, *head).logsumexp(-1)[:, :-1]
     # what is beside the part has no mass: the approximation has nothing to leave out
-    close = close_loss(shift, states, ids, normaliser, head, torch.arange(VOCAB))
     exact = torch.stack([exact_loss(s, h, i, head) for s, h, i in zip(shift, states, ids, strict=True)])
-    torch.testing.assert_close(close, exact, rtol=1e-4, atol=1e-4)
+    # all common, all sampled, and some of either
+    for common, sample in ((VOCAB, 0), (0, VOCAB), (9, VOCAB)):
+        close = close_loss(shift, states, ids, normaliser, head, torch.arange(common), torch.arange(sample))
+        torch.testing.assert_close(close, exact, rtol=1e-4, atol=1e-4)
+
+
+def test_raising_all_tokens_alike_gains_nothing_in_training() -> None:
+    torch.manual_seed(0)
+    head = Head(torch.cat([torch.randn(VOCAB, 15), torch.ones(VOCAB, 1)], dim=1), None)
+    states, ids = torch.randn(2, WINDOW, 16), torch.randint(0, VOCAB, (2, WINDOW))
+    normaliser = (states[:, :-1] @ head.weight.T).logsumexp(-1)
+    shift = torch.zeros(2, WINDOW, 16)
+    shift[..., -1] = 3.0
+    plain, raised = (
+        close_loss(s, states, ids, normaliser, head, torch.arange(4), torch.arange(0, VOCAB, 5)) for s in (0 * shift, shift)
+    )
+    torch.testing.assert_close(raised, plain, rtol=0, atol=1e-4)
 
 
 def test_a_memory_learns_what_a_document_is_about(tmp_path: Path) -> None:

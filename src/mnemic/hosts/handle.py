@@ -62,10 +62,15 @@ class Handle:
         for memory in self._memories:
             memory.reset(batch_size)
 
-    def states(self, cache: Cache) -> tuple[State | None, ...]:
-        """Return copies of the states that ride on `cache`, one per memory; None for a memory that takes no part."""
+    def states(self, cache: Cache, *, gradients: bool = False) -> tuple[State | None, ...]:
+        """Return copies of the states that ride on `cache`, one per memory; None for a memory that takes no part.
+
+        Args:
+            cache: as the model returned it.
+            gradients: keep the way back to what the states were made of, for training across conversations.
+        """
         track = track_of(cache)
-        states: Mapping[int, State] = {} if track is None else copied(track.states)
+        states: Mapping[int, State] = {} if track is None else copied(track.states, gradients=gradients)
         return tuple(states.get(index) for index in range(len(self._memories)))
 
     def detach(self) -> None:

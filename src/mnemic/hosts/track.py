@@ -270,10 +270,10 @@ def put_track(cache: Cache, track: Track) -> None:
     setattr(cache, _TRACK, track)
 
 
-def copied(states: Mapping[int, State]) -> dict[int, State]:
-    """Return detached copies, without the host's own."""
+def copied(states: Mapping[int, State], *, gradients: bool = False) -> dict[int, State]:
+    """Return copies without the host's own, detached unless gradients are to flow through them."""
     return {
-        index: {name: tensor.detach().clone() for name, tensor in state.items()}
+        index: {name: (tensor if gradients else tensor.detach()).clone() for name, tensor in state.items()}
         for index, state in states.items()
         if index != HOST
     }

@@ -25,6 +25,8 @@ from .top import Head, close_loss, exact_loss
 
 _CLIP = 1.0
 _WARM_UP = 30
+_SAMPLES = 1_000_003
+"""Between the seeds of two trainings' samples: more than a training has steps."""
 Stage = Callable[[str, int, int], None]
 """Told of a stage, how much of it is done, and its size."""
 
@@ -55,15 +57,17 @@ class Training:
     """Highest learning rate; it rises over the first 30 windows and falls along a cosine."""
     weight_decay: float = 0.01
     """Of AdamW."""
-    common: int = 4000
+    common: int = 2000
     """Most frequent tokens that the training loss sums over; reported losses sum over all."""
+    sample: int = 2000
+    """Tokens drawn for each window that stand for all others in the training loss."""
     seed: int = 0
     """Of weights and the order of documents."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         RecurrentConfig(size=self.size, decay=self.decay, cell=self.cell, segment=self.segment)
-        for name in ("rows", "truncate", "epochs", "patience", "common"):
+        for name in ("rows", "truncate", "epochs", "patience", "common", "sample"):
             if getattr(self, name) < 1:
                 raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
         if self.rate <= 0 or self.weight_decay < 0:
@@ -242,7 +246,9 @@ class Trainer:
             # a process without documents goes on beside the others until all are through
             more = self._together.any(bool(places))
             if places:
-                loss, state = self._loss(places, state if recipe.carry else self._fresh(recipe.rows))
+                drawn = torch.Generator().manual_seed(_SAMPLES * recipe.seed + course.step)
+                sample = torch.randint(0, len(self._head.weight), (recipe.sample,), generator=drawn)
+                loss, state = self._loss(places, state if recipe.carry else self._fresh(recipe.rows), sample)
                 losses.append(loss)
             windows += more
             course.step += more
@@ -252,14 +258,14 @@ class Trainer:
                 losses = []
                 tell(f"epoch {course.epoch + 1}", course.step, steps)
 
-    def _loss(self, places: Sequence[tuple[int, int, int]], state: State) -> tuple[Tensor, State]:
+    def _loss(self, places: Sequence[tuple[int, int, int]], state: State, sample: Tensor) -> tuple[Tensor, State]:
         """Return the loss of the next windows, (row, document, window) of each, and the state of all rows after them."""
         rows = torch.tensor([row for row, _, _ in places])
         here = [(self._frozen[document], window) for _, document, window in places]
         states = torch.stack([d.states[w] for d, w in here]).float()
         shift, after = self._step(states, {name: value[rows] for name, value in state.items()})
         ids, normaliser = torch.stack([d.ids[w] for d, w in here]), torch.stack([d.normaliser[w] for d, w in here])
-        loss = close_loss(shift, states, ids, normaliser, self._head, self._common).mean()
+        loss = close_loss(shift, states, ids, normaliser, self._head, self._common, sample).mean()
         return loss, {name: value.index_copy(0, rows, after[name]) for name, value in state.items()}
 
     def _descend(self, losses: Sequence[Tensor], course: _Course, steps: int) -> None:

@@ -140,7 +140,7 @@ class RecurrentMemory(Memory):
         shift = torch.where(context.mask[..., None], shift, 0.0)
         return (x + shift).to(x.dtype), {**state, **new}
 
-    def carry_on(self, state: State) -> None:
+    def carry_on(self, state: State, *, gradients: bool = False) -> None:
         """Let the sequences that begin from now on start from a state (persistent memory), until `reset`.
 
         Rows of a batch begin from the rows of the state; where there are n times as many (beams, several sequences per prompt), n
@@ -148,6 +148,7 @@ class RecurrentMemory(Memory):
 
         Args:
             state: as `Handle.states(cache)` returns it, of a conversation on the same model.
+            gradients: let them flow back into what made the state, for training across segments.
 
         Raises:
             ShapeError: if it isn't a state of this memory. What was carried on before stays.
@@ -159,7 +160,7 @@ class RecurrentMemory(Memory):
         if not rows or shapes != wanted:
             raise ShapeError(rule_got_do(f"A state of this memory holds {wanted}.", shapes, "Take it from the same memory."))
         check_finite(state)
-        self._carried = {name: value.detach().clone() for name, value in state.items()}
+        self._carried = {name: (value if gradients else value.detach()).clone() for name, value in state.items()}
 
     @property
     def carried(self) -> State | None:
