@@ -22,7 +22,7 @@ SAVING = (
 
 
 def _benches() -> typer.Typer:
-    from ..evals import edits, gatefit, pairs, quality, recurrent, report, speed, streams, windows
+    from ..evals import edits, gatefit, keyed, pairs, quality, recurrent, report, speed, streams, windows
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
@@ -42,6 +42,7 @@ def _benches() -> typer.Typer:
             windows.run,
             "Train recurrent memories and measure text that the model can't see across.",
         ),
+        ("keys", keyed.KeysConfig, keyed.run, "Key-value pairs told in one segment and asked for several segments later."),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:

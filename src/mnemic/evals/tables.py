@@ -311,8 +311,24 @@ def _windows(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _keys(data: Data) -> tuple[Table, ...]:
+    c = data["config"]
+    return (
+        Table(
+            title=f"{c['pairs']} keys and values told {c['gap'] + 1} segments before they are asked for: values named rightly",
+            header=("seed", "state carried on", "state reset", "chance"),
+            rows=tuple(
+                (str(c["seed"] + number), cell(carried), cell(reset), f"{data['chance']:.3f}")
+                for number, (carried, reset) in enumerate(zip(data["carried"], data["reset"], strict=True))
+            ),
+            note=f"{provenance(data)}; {data['parameters']:,} parameters",
+        ),
+    )
+
+
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("edits", 1): _edits,
+    ("keys", 1): _keys,
     ("pairs", 1): _pairs,
     ("quality", 2): _quality,
     ("recurrent", 1): _recurrent,

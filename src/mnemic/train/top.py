@@ -19,9 +19,9 @@ def close_loss(
 ) -> Tensor:
     """Return nats `[B, W-1]` of `states + shift`: exact for common tokens and those that come, estimated for all others.
 
-    What the shift does to the mass of the others together is taken from a sample of them: their mass without the shift is known,
-    and grows as the sample's does. (Left as it was, their mass would be a way to cheat: a shift that raises all logits alike would
-    look like a gain.) That takes a fraction of the time, and is used to train only; what is reported is exact.
+    What the shift does to the mass of the others together is taken from a sample of them: their mass without it is known, and
+    grows as the sample's does. (Were it left as it was, a shift that raises all logits alike would look like a gain.) That takes
+    a fraction of the time, and is used to train only; what is reported is exact.
 
     Args:
         shift: `[B, W, D]`, what the memory adds.

@@ -1,0 +1,202 @@
+"""`mnemic bench keys`: key–value pairs told in one segment and asked for several segments later.
+
+A tiny model and a recurrent memory in its middle are trained together. The model sees one segment at a time, so that whatever it
+answers has come through the state. Beside it: the same trained model with the state reset, which can only guess.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from ..errors import ConfigError, rule_got_do
+from ..hosts import Handle, attach
+from ..memories.recurrent import RecurrentMemory
+from ..memories.recurrent.config import Cell
+from ..train.segments import read_across
+from .environment import Environment, describe
+from .progress import Progress
+from .results import command_line, published
+from .scoring import Interval, wilson
+
+_WARM_UP = 100
+_CLIP = 1.0
+_ALONE = 0.4
+"""Share of the steps in which the question follows at once: the way through the state is found before it is lengthened."""
+_HEADS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysConfig:
+    """What `mnemic bench keys` measures."""
+
+    pairs: int = 8
+    """Pairs that are told; each key once, with any value."""
+    values: int = 16
+    """Values there are."""
+    gap: int = 4
+    """Segments of other tokens between telling and asking, each as long as the telling."""
+    noise: int = 16
+    """Other tokens there are."""
+    hidden: int = 64
+    """Width of the model."""
+    layers: int = 4
+    """Blocks of the model; the memory is in the middle."""
+    size: int = 256
+    """Numbers in the state."""
+    cell: Cell = "mingru"
+    """"gru" or "mingru"."""
+    decay: float = 1.0
+    """What stays of the state per token."""
+    steps: int = 3000
+    """Batches to train on."""
+    rows: int = 128
+    """Conversations per batch."""
+    rate: float = 3e-3
+    """Highest learning rate."""
+    asked: int = 1000
+    """New conversations to report."""
+    seeds: int = 3
+    """Models that are trained, beginning with `seed`."""
+    seed: int = 0
+    """Of weights and conversations."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name in ("pairs", "values", "gap", "noise", "hidden", "layers", "size", "steps", "rows", "asked", "seeds"):
+            if getattr(self, name) < 1:
+                raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
+        if self.hidden % (2 * _HEADS) or self.rate <= 0:
+            raise ConfigError(
+                rule_got_do(
+                    f"hidden is a multiple of {2 * _HEADS} and rate is positive.", (self.hidden, self.rate), "Correct them."
+                )
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysSummary:
+    """The result of `mnemic bench keys`."""
+
+    bench: str = "keys"
+    version: int = 1
+    command: str
+    environment: Environment
+    config: dict[str, Any]
+    carried: list[Interval]
+    """Share of values that are named rightly, one for each seed."""
+    reset: list[Interval]
+    """The same with the state reset before the question."""
+    chance: float
+    parameters: int
+    """Of model and memory together."""
+    seconds: float
+
+
+class _Task:
+    """Draws conversations: pairs, noise, and the same pairs in another order."""
+
+    def __init__(self, config: KeysConfig, seed: int) -> None:
+        self._config, self._draw = config, torch.Generator().manual_seed(seed)
+
+    @property
+    def vocab(self) -> int:
+        return self._config.pairs + self._config.values + self._config.noise
+
+    def conversation(self, rows: int, gap: int) -> list[Tensor]:
+        """Return the segments `[rows, 2 pairs]`."""
+        c = self._config
+        told = torch.stack([self._order(rows), c.pairs + torch.randint(0, c.values, (rows, c.pairs), generator=self._draw)], -1)
+        size = (rows, 2 * c.pairs)
+        noise = [torch.randint(c.pairs + c.values, self.vocab, size, generator=self._draw) for _ in range(gap)]
+        asked = told.gather(1, self._order(rows)[..., None].expand(-1, -1, 2))
+        return [told.flatten(1), *noise, asked.flatten(1)]
+
+    def _order(self, rows: int) -> Tensor:
+        return torch.rand(rows, self._config.pairs, generator=self._draw).argsort(dim=1)
+
+    def gap(self, step: int) -> int:
+        """Return the gap of a training step: none at first, then any up to the full one."""
+        longest = 0 if step < _ALONE * self._config.steps else self._config.gap
+        return int(torch.randint(0, longest + 1, (), generator=self._draw))
+
+
+def run(config: KeysConfig, *, progress: bool = False) -> KeysSummary:
+    """Run the bench.
+
+    Args:
+        config: what to measure.
+        progress: whether to show a bar on standard error.
+    """
+    begun = time.perf_counter()
+    carried, reset, parameters = [], [], 0
+    with Progress("training", config.steps * config.seeds, shown=progress) as bar:
+        for seed in range(config.seed, config.seed + config.seeds):
+            task = _Task(config, seed)
+            model, handle = _model(config, task.vocab, seed)
+            parameters = sum(weight.numel() for weight in [*model.parameters(), *handle.memories[0].parameters()])
+            _train(config, task, model, handle, bar)
+            model.train(False)
+            right = [_right(config, task, model, handle, carry=carry) for carry in (True, False)]
+            carried.append(wilson(sum(right[0]), len(right[0])))
+            reset.append(wilson(sum(right[1]), len(right[1])))
+            handle.detach()
+    return KeysSummary(
+        command=command_line("keys", config, KeysConfig()),
+        environment=describe(None),
+        config=published(config),
+        carried=carried,
+        reset=reset,
+        chance=1 / config.values,
+        parameters=parameters,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _model(config: KeysConfig, vocab: int, seed: int) -> tuple[Any, Handle]:
+    """Return a random model with a memory whose readout is random too: at zero it would be left out of the first steps."""
+    state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    tokens = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None, "tie_word_embeddings": False}
+    sizes = {"hidden_size": config.hidden, "intermediate_size": 4 * config.hidden, "num_hidden_layers": config.layers}
+    heads = {"num_attention_heads": _HEADS, "num_key_value_heads": _HEADS, "max_position_embeddings": 4 * config.pairs}
+    model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+        AutoConfig.for_model("llama", vocab_size=vocab, **tokens, **sizes, **heads)
+    )
+    memory = RecurrentMemory(("middle",), config.size, config.decay, cell=config.cell, seed=seed)
+    handle = attach(model, [memory])
+    with torch.no_grad():
+        memory.at["middle"].weight_out.normal_(0.0, 0.02)  # type: ignore[operator]
+    torch.random.set_rng_state(state)
+    model.train()
+    return model, handle
+
+
+def _train(config: KeysConfig, task: _Task, model: Any, handle: Handle, bar: Progress) -> None:
+    weights = [*model.parameters(), *handle.memories[0].parameters()]
+    optimizer = torch.optim.AdamW(weights, lr=config.rate, weight_decay=0.01, betas=(0.9, 0.99))
+    for step in range(config.steps):
+        for group in optimizer.param_groups:
+            warm, cool = min(1.0, (step + 1) / _WARM_UP), 0.5 * (1 + math.cos(math.pi * step / config.steps))
+            group["lr"] = config.rate * warm * cool
+        segments = task.conversation(config.rows, task.gap(step))
+        logits = read_across(model, handle, segments)[:, ::2]
+        loss = cross_entropy(logits.flatten(0, 1), segments[-1][:, 1::2].flatten())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(weights, _CLIP)
+        optimizer.step()
+        bar.advance()
+
+
+@torch.no_grad()
+def _right(config: KeysConfig, task: _Task, model: Any, handle: Handle, *, carry: bool) -> list[bool]:
+    """Return for every value of new conversations whether it is the likeliest token behind its key."""
+    segments = task.conversation(config.asked, config.gap)
+    said = read_across(model, handle, segments, carry=carry)[:, ::2].argmax(-1)
+    return (said == segments[-1][:, 1::2]).flatten().tolist()
