@@ -19,7 +19,8 @@ from ..hosts.reader import HostReader
 from ..memories.tensors import write_tensors
 from .top import Head
 
-_AT_ONCE = 4
+_AT_ONCE = 1024
+"""Tokens that the host reads at a time: with a large vocabulary their logits take most of the memory."""
 _VERSION = b"frozen-1"
 _ENDING = ".safetensors"
 
@@ -92,8 +93,9 @@ class Freezer:
                 # a cache: what can't be read is read anew
                 path.unlink(missing_ok=True)
         layer, made = self._reader.num_layers, []
-        for begin in range(0, len(ids), _AT_ONCE):
-            rows = ids[begin : begin + _AT_ONCE]
+        at_once = max(1, _AT_ONCE // ids.shape[1])
+        for begin in range(0, len(ids), at_once):
+            rows = ids[begin : begin + at_once]
             made += self._reader.read_tokens(rows.tolist(), (layer,), losses=True)
             tell(rows.numel())
         states = torch.stack([read.states[layer] for read in made])
