@@ -22,7 +22,7 @@ SAVING = (
 
 
 def _benches() -> typer.Typer:
-    from ..evals import edits, gatefit, keyed, pairs, quality, recurrent, report, speed, streams, windows
+    from ..evals import edits, gatefit, influence, keyed, pairs, quality, recurrent, report, speed, streams, windows
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
@@ -43,6 +43,12 @@ def _benches() -> typer.Typer:
             "Train recurrent memories and measure text that the model can't see across.",
         ),
         ("keys", keyed.KeysConfig, keyed.run, "Key-value pairs told in one segment and asked for several segments later."),
+        (
+            "influence",
+            influence.InfluenceConfig,
+            influence.run,
+            "How long the state of a first turn shows in what is said later, for several decays.",
+        ),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:

@@ -311,6 +311,32 @@ def _windows(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _influence(data: Data) -> tuple[Table, ...]:
+    after = data["config"]["after"]
+    rows = [
+        (name, f"{d['decay']:g}", *(cell(one, digits) for one in d[key]))
+        for name, key, digits in (("divergence, nats", "divergence", 4), ("share of its size left", "left", 3))
+        for d in data["decays"]
+    ]
+    lives = tuple(
+        (
+            f"{d['decay']:g}",
+            "∞" if d["stated"] is None else f"{d['stated']:.1f}",
+            f"over {after[-1]}" if d["half_life"] is None else f"{d['half_life']:.0f}",
+        )
+        for d in data["decays"]
+    )
+    return (
+        Table(
+            title=f"What the state of the first {data['config']['window']} tokens still says n tokens later",
+            header=("", "decay", *(f"n = {n}" for n in after)),
+            rows=tuple(rows),
+            note=f"{provenance(data)} over {data['documents']} documents",
+        ),
+        Table(title="Tokens after which half of its size is left", header=("decay", "stated", "measured"), rows=lives),
+    )
+
+
 def _keys(data: Data) -> tuple[Table, ...]:
     c = data["config"]
     return (
@@ -328,6 +354,7 @@ def _keys(data: Data) -> tuple[Table, ...]:
 
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("edits", 1): _edits,
+    ("influence", 1): _influence,
     ("keys", 1): _keys,
     ("pairs", 1): _pairs,
     ("quality", 2): _quality,

@@ -284,13 +284,7 @@ class Trainer:
         return self.memory.begin(None, torch.ones(rows, 1, dtype=torch.bool))
 
     def _step(self, states: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return what the memory adds to states `[B, W, D]`, and its state after them."""
-        rows, width = states.shape[:2]
-        context = StepContext(
-            site=Site("top"), token_ids=None, mask=torch.ones(rows, width, dtype=torch.bool), kept=torch.arange(width)
-        )
-        changed, after = self.memory.step(states, state, context)
-        return changed - states, after
+        return step_top(self.memory, states, state)
 
     def _identity(self) -> str:
         """Return what a training that is taken up again must have in common with the one that was begun."""
@@ -300,6 +294,16 @@ class Trainer:
             text.update(f"{index} {tuple(ids.shape)}".encode() + ids.numpy().tobytes())
         about = {"host": self.memory.bound_to, "text": text.hexdigest(), "processes": self._together.size}
         return json.dumps({**asdict(self._recipe), **about}, sort_keys=True)
+
+
+def step_top(memory: RecurrentMemory, states: Tensor, state: State) -> tuple[Tensor, State]:
+    """Return what a memory at the top adds to states `[B, W, D]`, and its state after them."""
+    rows, width = states.shape[:2]
+    context = StepContext(
+        site=Site("top"), token_ids=None, mask=torch.ones(rows, width, dtype=torch.bool), kept=torch.arange(width)
+    )
+    changed, after = memory.step(states, state, context)
+    return changed - states, after
 
 
 def _spread(size: int, seed: int) -> Tensor:
