@@ -19,10 +19,11 @@ BELOW_ASSISTANT = PLAIN | {
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
-    "cli": {"__init__", "assistant", "evals", "train", "models", "encoders", "store", "inputs", "testing"} | PLAIN,
+    "cli": {"__init__", "assistant", "evals", "plots", "train", "models", "encoders", "store", "inputs", "testing"} | PLAIN,
     "evals": BELOW_ASSISTANT | {"__init__", "assistant", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT | {"learning"},
+    "plots": PLAIN | {"checkpoint", "encoders", "hosts", "memories", "train"},
     "train": PLAIN | {"hosts", "memories", "models"},
     "gpt2": PLAIN | {"hosts", "memories"},
     "settling": PLAIN | {"encoders", "learning", "memories", "store"},

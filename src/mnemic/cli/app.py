@@ -12,6 +12,7 @@ from .exits import EPILOG, Group
 from .forget import forget
 from .learn import learn
 from .list import list_items
+from .plot import plot
 from .recall import recall
 from .train import train
 from .why import why
@@ -51,6 +52,7 @@ app.command("list")(list_items)
 app.command("forget")(forget)
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")
+app.add_typer(plot, name="plot")
 app.command("doctor")(doctor)
 
 

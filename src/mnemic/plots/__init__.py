@@ -1,0 +1,1 @@
+"""Pictures of what memories keep, for those who would rather look than read."""
