@@ -745,6 +745,11 @@ def test_a_brief_reply_ends_with_the_answer(make: Callable[..., MemoryLM], optio
         assert same.token_ids == unrelated.token_ids
 
 
+def test_an_option_that_generate_refuses_is_an_error_of_ours(make: Callable[..., MemoryLM]) -> None:
+    with pytest.raises(ConfigError, match="Options are those of the model's own"):
+        make().generate(PROMPT, nosuch=1)
+
+
 def test_a_brief_reply_is_streamed_to_its_end_and_other_criteria_stand(make: Callable[..., MemoryLM]) -> None:
     lm = make()
     lm.learn(FACT)
@@ -767,6 +772,14 @@ def test_a_brief_reply_is_streamed_to_its_end_and_other_criteria_stand(make: Cal
         ("The dog of Ann Lee is not called Rex.", "The dog of Ann Lee is not called Max.", 2),
         ("The dog of Ann Lee is called Rex.", "The dog of Ann Lee is not called Max.", 2),
         ("The dentist of Ann Lee is Dr. Vellum.", "The dentist of Ann Lee is Mrs. Dunn.", 1),
+        ("My bank is Barlow Savings.", "My bank is no longer Barlow Savings.", 1),
+        ("My boss is Nadia Roth.", "My boss isn't Nadia Roth anymore.", 1),
+        ("Amir works at the zoo.", "Amir no longer works at the zoo.", 1),
+        ("Tom eats meat.", "Tom doesn't eat meat.", 1),
+        ("I live in Leeds.", "I don't live in Leeds anymore.", 1),
+        ("The surname of Eva is Holt.", "The surname of Eva is not Holt but Holm.", 1),
+        ("The code of the garage is 4417.", "Correction: the code of the garage is 4471.", 1),
+        ("My office is on the second floor.", "My office is now on the fourth floor.", 1),
     ],
 )
 def test_a_denial_supersedes_what_it_denies(make: Callable[..., MemoryLM], first: str, second: str, left: int) -> None:

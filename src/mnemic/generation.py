@@ -52,13 +52,14 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, prompt_ids: Sequence[int], ans
 def word_starts(tokenizer: Any, size: int) -> Tensor:
     """Return `[size]` bool: which tokens begin a word, a sign or a line, and so may follow a finished word.
 
-    Byte-level tokenizers write a leading space or line end as one of "ĠĊ", sentencepiece as "▁".
+    A colon does not: "7" would go on as "7:30". Byte-level tokenizers write a leading space or line end as one of "ĠĊ",
+    sentencepiece as "▁".
     """
     starts = torch.zeros(size, dtype=torch.bool)
     special = set(tokenizer.all_special_ids)
     for token, i in tokenizer.get_vocab().items():
         if i < size:
-            starts[i] = i in special or token[:1] in "ĠĊĉ▁" or not token[:1].isalnum()
+            starts[i] = i in special or token[:1] in "ĠĊĉ▁" or not (token[:1].isalnum() or token == ":")
     return starts
 
 
@@ -108,7 +109,14 @@ def generate_batch(
     if any(until):
         settings["stopping_criteria"] = [*settings.get("stopping_criteria", ()), _StopBehind(until, ids.shape[1])]
     with torch.inference_mode():
-        out = model.generate(input_ids=ids, attention_mask=mask, pad_token_id=tokenizer.pad_token_id, **settings)
+        try:
+            out = model.generate(input_ids=ids, attention_mask=mask, pad_token_id=tokenizer.pad_token_id, **settings)
+        except ValueError as error:
+            if not options:
+                raise
+            raise ConfigError(
+                rule_got_do("Options are those of the model's own `generate`.", str(error), "Leave out or correct what it names.")
+            ) from error
     ends = _end_ids(model, settings)
     rows = [_until_end(row, ends) for row in out[:, ids.shape[1] :].tolist()]
     return [row[: answer_ended(row, answers)] for row, answers in zip(rows, until or [()] * len(rows), strict=True)]

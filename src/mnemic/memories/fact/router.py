@@ -16,13 +16,12 @@ from .gate import Gate, Verdict
 from .reading import FreshReading, ItemReading, Projection, QueryReading, read_fresh, read_items, read_queries
 from .saying import say
 from .texts import TextReader, surely_fits
-from .words import STOP_WORDS, content_norms, same_question, spoken_words
+from .words import NOW, STOP_WORDS, content_norms, same_question, spoken_words
 
 Reading = TypeVar("Reading")
 Encode = Callable[[Sequence[str]], FloatArray]
 
 _DAY_SECONDS = 86_400.0
-_NOW = frozenset("now currently today presently nowadays still again already actually just".split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class Candidate:
     def stem(self) -> tuple[str, ...]:
         """The words before the answer, normalised, without those that only say that it holds now."""
         start = self.verdict.starts[0][0] if self.verdict is not None else 0
-        return tuple(w.norm for w in self.pair.item.words[:start] if w.norm not in _NOW)
+        return tuple(w.norm for w in self.pair.item.words[:start] if w.norm not in NOW)
 
     @property
     def answers(self) -> tuple[tuple[str, float], ...]:

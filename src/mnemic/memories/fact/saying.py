@@ -2,29 +2,18 @@
 
 The gate finds the word that tells most, and that is seldom the first one to say: "2026" of "12 September 2026", "sink" of "in the
 drawer under the sink". A place asked for with "where" is spoken with its preposition, a date with its day, a name with its title,
-and what is denied with its "not".
+and what is denied with its "not". A question to be answered with yes or no is answered with the whole item.
 """
 
-import re
 from collections.abc import Sequence
 
+from .expressions import expression_at
 from .spans import PHRASE_OPENERS, answer_begin, answer_end, clause_begin, follows, span_text
-from .words import ARTICLES, STOP_WORDS, TITLES, VERBS, Word
+from .words import ARTICLES, NOW, STOP_WORDS, TITLES, VERBS, Word, answered_question, has_question_word
 
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
-    r"|dec(?:ember)?)\.?"
-)
-_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
-_WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+(?:the\s+)?)?"
-_DAYS = rf"(?:{_DAY}\s*(?:-|–|to|until|and)\s*)?{_DAY}"
-_DATE = re.compile(
-    rf"\b{_WEEKDAY}(?:{_DAYS}\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{4}})?|{_MONTH}\s+{_DAYS}(?:,?\s+\d{{4}})?|{_MONTH}\s+\d{{4}})\b",
-    re.IGNORECASE,
-)
 _PLACES = frozenset(
     "in on at under over behind inside outside near above below beside between beneath underneath against along across opposite"
-    " by within beyond around next".split()
+    " by within beyond around next with".split()
 )
 _SETTLED = frozenset("in on at".split())
 """What may be left out before a name: "Bergen" says where as well as "in Bergen"."""
@@ -35,8 +24,15 @@ _PLACE_WORDS = frozenset(
 _JOINTS = frozenset("of to and from".split())
 """What may stand inside the naming of a place: "in front of the house", "next to the oven"."""
 _NEVER = frozenset("not never".split())
-_CONTRACTED = re.compile(r"(?:n['’]t|^cannot)$")
+_LIMITS = frozenset("until till before after below above since during".split())
+"""What a denial may be up to: "not until 4 May" is not "4 May"."""
+_SUBORDINATORS = frozenset("that if unless whether because since".split())
 _EQUATES = frozenset("is are was were".split())
+_POLAR = VERBS | frozenset("am may might must should shall".split())
+_SENTENCE = 30
+"""Words of an item that may be spoken whole."""
+_STEM = 3
+"""Letters that a word must have in common with another one to be a form of it."""
 
 
 def say(text: str, words: list[Word], start: int, *, query: Sequence[Word], whole: bool) -> str:
@@ -49,19 +45,27 @@ def say(text: str, words: list[Word], start: int, *, query: Sequence[Word], whol
         query: the words of the query.
         whole: whether the query is a question.
     """
+    if whole and _wants_yes_or_no(query) and len(words) <= _SENTENCE and answered_question(text) is None:
+        return text.strip().rstrip(".!")
     asked = frozenset(w.norm for w in query if w.content)
+    start = _instead(text, words, start)
     begin = title_begin(text, words, answer_begin(text, words, start, whole=whole, asked=asked))
-    date = _date_begin(text, words, start, asked)
-    if date < begin:
-        begin = date - 1 if whole and follows(text, words, date) and words[date - 1].norm in ARTICLES else date
+    end = _end(text, words, start, asked)
+    expression = expression_at(text, words, start, asked)
+    if expression is not None:
+        if "(" in expression.text:
+            return expression.text
+        begin, end = min(begin, expression.begin), max(end, expression.end)
+    if whole and follows(text, words, begin) and words[begin - 1].norm in ARTICLES | {"no"}:
+        begin -= (words[begin].content and not words[begin].proper) or expression is not None or words[begin - 1].norm == "no"
     if whole and _asks_where(query):
         begin = _place_begin(text, words, begin, asked)
     if not whole:
         begin = _going_on(words, begin, query)
-    said = span_text(text, words, begin, max(begin + 1, answer_end(text, words, start, asked)))
+    said = span_text(text, words, begin, max(begin + 1, end))
     denied = denial(text, words, begin)
     # what the query itself denies isn't denied again
-    if denied is None or denial_in(query):
+    if denied is None or denial_in(query) or not _denies(text, words, begin, asked):
         return said
     before = _preposition(text, words, begin)
     return f"{denied} {span_text(text, words, before, begin)} {said}" if before < begin else f"{denied} {said}"
@@ -69,15 +73,10 @@ def say(text: str, words: list[Word], start: int, *, query: Sequence[Word], whol
 
 def denial(text: str, words: Sequence[Word], start: int) -> str | None:
     """Return the words with which the clause of word `start` denies it ("not", "no longer"), or None if it doesn't."""
-    for i in range(start - 1, clause_begin(text, words, start) - 1, -1):
-        norm = words[i].norm
-        if norm in _NEVER:
-            return norm
-        if norm == "longer" and i and words[i - 1].norm == "no":
-            return "no longer"
-        if _CONTRACTED.search(norm):
-            return "not"
-    return None
+    place = _denying(text, words, start)
+    if place is None:
+        return None
+    return "not" if words[place].denying else "no longer" if words[place].norm == "longer" else words[place].norm
 
 
 def title_begin(text: str, words: Sequence[Word], begin: int) -> int:
@@ -89,7 +88,17 @@ def title_begin(text: str, words: Sequence[Word], begin: int) -> int:
 
 def denial_in(words: Sequence[Word]) -> bool:
     """Return whether a text denies something anywhere."""
-    return any(w.norm in _NEVER or w.norm == "longer" or _CONTRACTED.search(w.norm) for w in words)
+    return any(
+        w.norm in _NEVER or w.denying or (w.norm == "longer" and i > 0 and words[i - 1].norm == "no") for i, w in enumerate(words)
+    )
+
+
+def behind_denial(words: Sequence[Word], start: int) -> int:
+    """Return the first word from `start` on that is no part of a denial itself."""
+    place = start
+    while place < len(words) - 1 and (words[place].norm in _NEVER | {"no", "longer"} or words[place].denying):
+        place += 1
+    return place
 
 
 def no_place(text: str, words: Sequence[Word], start: int, query: Sequence[Word]) -> bool:
@@ -109,13 +118,56 @@ def _asks_where(query: Sequence[Word]) -> bool:
     return any(w.norm == "where" for w in query)
 
 
-def _date_begin(text: str, words: Sequence[Word], start: int, asked: frozenset[str]) -> int:
-    """Return the first word of the date that a word belongs to, or the word itself. A date that was asked about isn't said."""
-    for match in _DATE.finditer(text):
-        inside = [i for i, w in enumerate(words) if match.start() <= w.start < match.end()]
-        if start in inside and not any(words[i].norm in asked for i in inside):
-            return inside[0]
-    return start
+def _wants_yes_or_no(query: Sequence[Word]) -> bool:
+    """Return whether a question begins with a small verb and has no question word: "Is Ann in?"."""
+    return bool(query) and (query[0].norm in _POLAR or query[0].denying) and not has_question_word(query)
+
+
+def _instead(text: str, words: Sequence[Word], start: int) -> int:
+    """Return where an answer is found whose item says "not this but that": behind the "but"."""
+    but = next((i for i in range(start + 1, min(start + 5, len(words) - 1)) if words[i].norm == "but"), None)
+    return (
+        start
+        if but is None or denial(text, words, start) is None or "," in text[words[start].end : words[but].start]
+        else but + 1
+    )
+
+
+def _end(text: str, words: list[Word], start: int, asked: frozenset[str]) -> int:
+    """Return the index after the answer's last word: a name ends at a comma before a small letter, and "now" says nothing."""
+    end = answer_end(text, words, start, asked)
+    if words[start].proper and not words[start].digit:
+        commas = (i for i in range(start + 1, end) if "," in text[words[i - 1].end : words[i].start])
+        end = next((i for i in commas if words[i].text[0].islower()), end)
+    while end > start + 1 and words[end - 1].norm in NOW:
+        end -= 1
+    return end
+
+
+def _denying(text: str, words: Sequence[Word], start: int) -> int | None:
+    """Return the word that denies what follows it in the clause of word `start`, the nearest one."""
+    for i in range(start - 1, clause_begin(text, words, start) - 1, -1):
+        if words[i].norm in _SUBORDINATORS:
+            return None
+        if words[i].norm in _NEVER or words[i].denying or (words[i].norm == "longer" and i and words[i - 1].norm == "no"):
+            return i
+    return None
+
+
+def _denies(text: str, words: Sequence[Word], begin: int, asked: frozenset[str]) -> bool:
+    """Return whether a denial before an answer is of the answer, and not of something that wasn't asked about.
+
+    "Tom doesn't eat meat" says what he eats; "Tom must not forget the pills at 8" says when he takes them.
+    """
+    place = _denying(text, words, begin)
+    between = () if place is None else words[place + 1 : begin]
+    return all(not w.content or w.norm in _LIMITS | _PLACES or any(_alike(w.norm, a) for a in asked) for w in between)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Return whether two words may be forms of one: "lives" and "live"."""
+    shorter = min(len(one), len(other))
+    return shorter >= _STEM and one[: max(_STEM, shorter - 1)] == other[: max(_STEM, shorter - 1)]
 
 
 def _place_begin(text: str, words: Sequence[Word], begin: int, asked: frozenset[str]) -> int:
@@ -152,4 +204,5 @@ def _preposition(text: str, words: Sequence[Word], begin: int) -> int:
     place = begin
     if follows(text, words, place) and words[place - 1].norm in ARTICLES:
         place -= 1
-    return place - 1 if follows(text, words, place) and words[place - 1].norm in PHRASE_OPENERS - ARTICLES else place
+    openers = (PHRASE_OPENERS | _PLACES | _LIMITS) - ARTICLES
+    return place - 1 if follows(text, words, place) and words[place - 1].norm in openers else place

@@ -13,16 +13,19 @@ _CHATTER = frozenset("know guess hear heard remember believe imagine see right o
 """What a question of that alone doesn't ask for: "Did you know? ...", "Guess what? ..."."""
 TITLES = frozenset("dr mr mrs ms prof".split())
 _ABBREVIATIONS = TITLES | frozenset("st jr sr no inc vs".split())
+_CONTRACTED = re.compile(r"(?:n['’]t|^cannot)$")
 _POSSESSIVE = re.compile(r"['’]s$")
 
 STOP_WORDS = frozenset(
     "a an the of in on at to for from by with as is was are were be been being am it its that this these those which who whom"
     " whose what where when why how did does do has have had will would can could should may might must and or but if than then"
     " so not no he she him her his they them their we us our you your i me my mine one there here also just very much many some"
-    " any tell give say name named call called now currently nowadays".split()
+    " any tell give say name named call called now currently nowadays please longer anymore".split()
 )
 """Words that say nothing about which fact is meant."""
 
+NOW = frozenset("now currently today presently nowadays still again already actually just anymore".split())
+"""Words that say when something holds, and not what."""
 VERBS = frozenset("is was are were be been has have had did does do will would can could".split())
 """Small verbs: an answer holds none of them."""
 ASKING = frozenset("who whom whose what which where when why how".split())
@@ -44,8 +47,13 @@ class Word(NamedTuple):
 
     @property
     def content(self) -> bool:
-        """Whether the word carries meaning of its own."""
-        return self.norm not in STOP_WORDS
+        """Whether the word carries meaning of its own; "don't" and the like are small verbs."""
+        return self.norm not in STOP_WORDS and not self.denying
+
+    @property
+    def denying(self) -> bool:
+        """Whether the word is a small verb with its "not": "isn't", "cannot"."""
+        return _CONTRACTED.search(self.norm) is not None
 
     @property
     def proper(self) -> bool:

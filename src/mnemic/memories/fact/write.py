@@ -10,13 +10,15 @@ from ...types import Action, FloatArray, Item
 from .features import Text
 from .reading import FreshReading, QueryReading
 from .router import Router
-from .saying import denial, denial_in, title_begin
+from .saying import behind_denial, denial, denial_in, title_begin
 from .spans import answer_end
-from .words import TITLES, VERBS, Word, has_question_word, same_question, split_words
+from .words import NOW, TITLES, VERBS, Word, has_question_word, same_question, split_words
 
 _EQUATES = frozenset("is are was were".split())
 _PLACES = frozenset("under over behind inside outside near above below beside between called named".split())
 """Small words that stop words don't count and that may stand between the verb and the answer."""
+_ANNOUNCING = frozenset("correction update actually sorry note fyi wait".split())
+"""What may stand before a text that corrects another one."""
 _NEAREST = 4
 """Items by vectors and by words that a new text is held against."""
 
@@ -89,7 +91,9 @@ class Writer:
                 return Decision(action="updated", reason="the same words, written otherwise", item=item)
             if self._nearly_same(old, new, cosine):
                 return Decision(action="updated", reason="the same fact in nearly the same words", item=item)
-            if _answers_anew(old, new) or (new.question is None and _corrects(old.words, new.words)):
+            if _stems(old) == _stems(new) and denial_in(old.words) != denial_in(new.words):
+                return self._superseding(item, set(old.norms), "says the opposite about the same thing", ())
+            if _answers_anew(old, new) or (new.question is None and _corrects(_settled(old.words), _settled(new.words))):
                 reason = "the same question with another answer" if new.question else "the same statement with another ending"
                 return self._superseding(item, _ending(old, new), reason, self._rivals(new, near, fresh))
         rivals = self._rivals(new, near, fresh)
@@ -138,7 +142,9 @@ class Writer:
         olds = [n.text for n in near]
         # where the new text says something the old one doesn't: that is its answer, what stands before it is the question
         starts = router.gate.find_starts([router.pair(old, new, None, None) for old in olds], alternatives=1)
-        beginnings = [new.answer_from or title_begin(new.text, new.words, found[0][0]) for found in starts]
+        beginnings = [
+            new.answer_from or title_begin(new.text, new.words, behind_denial(new.words, found[0][0])) for found in starts
+        ]
         stems = [Text(new.question or new.text[: new.words[start].start].rstrip()) for start in beginnings]
         usable = [i for i, (stem, old) in enumerate(zip(stems, olds, strict=True)) if stem.norms & old.norms]
         if not usable:
@@ -194,9 +200,27 @@ def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
         return False  # of what something isn't, many things are true
     shared = _shared(old, new)
     tails = (old[shared:], new[shared:])
-    if {w.norm for w in tails[0]} & {w.norm for w in tails[1]} or _numeric(tails[0]) != _numeric(tails[1]):
+    if _numeric(tails[0]) != _numeric(tails[1]) or not _equates(old, shared):
         return False
-    return _equates(old, shared) and _parallel(old, new)
+    if {w.norm for w in tails[0]} & {w.norm for w in tails[1]}:
+        # "on the second floor", "on the fourth floor"
+        differ = sum(a.norm != b.norm for a, b in zip(*tails, strict=False))
+        return len(tails[0]) == len(tails[1]) and differ == 1 and all(_is_ending(tail, len(tail)) for tail in tails)
+    return _parallel(old, new)
+
+
+def _settled(words: Sequence[Word]) -> Sequence[Word]:
+    """Return the words of a text without what only says that it is a correction: "Correction: ...", "now", "not this but"."""
+    first = next((i for i, w in enumerate(words) if w.norm not in _ANNOUNCING), 0)
+    left = [w for w in words[first:] if w.norm not in NOW]
+    no = next((i for i, w in enumerate(left) if w.norm == "not"), None)
+    but = next((i for i, w in enumerate(left) if w.norm == "but"), None)
+    return left if no is None or but is None or not no < but < len(left) - 1 else [*left[:no], *left[but + 1 :]]
+
+
+def _stems(text: Text) -> frozenset[str]:
+    """Return the meaningful words of a text, whatever their ending: "Tom eats" and "Tom doesn't eat"."""
+    return frozenset(norm.rstrip("s") for norm in text.norms)
 
 
 def _parallel(old: Sequence[Word], new: Sequence[Word]) -> bool:
