@@ -6,10 +6,29 @@ from torch import nn
 
 from . import registry
 from .arguments import check_path
-from .errors import CheckpointMismatch, rule_got_do
+from .errors import CheckpointMismatch, ConfigError, rule_got_do
 from .hosts import Handle, HostParts, attach, host_spec
 from .hosts.saving import SavedMemory, load_memories
 from .memories.base import Memory
+
+_SHIPPED = Path(__file__).parent / "memories"
+
+
+def shipped(name: str = "recurrent") -> Path:
+    """Return the folder of a trained memory that comes with the package; `load_pretrained` attaches it.
+
+    Args:
+        name: "recurrent", for SmolLM2-135M-Instruct.
+
+    Raises:
+        ConfigError: for any other name.
+    """
+    folder = _SHIPPED / str(name) / "weights"
+    if name != "recurrent" or not folder.is_dir():
+        raise ConfigError(
+            rule_got_do('A memory that comes with the package is "recurrent".', repr(name), "Train one of your own.")
+        )
+    return folder
 
 
 def load_pretrained(path: str | Path, model: nn.Module, *, parts: HostParts | None = None) -> Handle:

@@ -47,15 +47,15 @@ class Training:
     """Tokens per update of the state."""
     carry: bool = True
     """Carry the state from window to window in training. Without, it learns what kind of text it is, and no history."""
-    rows: int = 8
+    rows: int = 16
     """Documents read side by side."""
-    truncate: int = 2
+    truncate: int = 4
     """Windows through which gradients flow back."""
     epochs: int = 4
     """Passes over the text at most."""
     patience: int = 2
     """Epochs without a better development loss after which training stops."""
-    rate: float = 2e-3
+    rate: float = 3e-3
     """Highest learning rate; it rises over the first 30 windows and falls along a cosine."""
     weight_decay: float = 0.01
     """Of AdamW."""

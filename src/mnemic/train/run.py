@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -28,6 +28,8 @@ class TrainConfig(MaterialConfig, Training):
     """Folder for the trained memory. Progress is kept beside it until the end: the same command goes on where it stopped."""
     model: str = "smollm2"
     """The language model."""
+    weights: Literal["float32", "bfloat16"] = "float32"
+    """Type of the saved weights; what is reported is measured with them."""
 
     def __post_init__(self) -> None:
         """Check the numbers of both."""
@@ -101,6 +103,7 @@ def _train(
         material = prepare(config, texts, model, tokenizer, tell)
     trainer = Trainer(model, material.frozen, material.parts, material.head, config.recipe, together)
     trained = trainer.train(folder=progress, tell=tell)
+    trained.memory.to(getattr(torch, config.weights))
     held = material.parts.held
     summary = TrainSummary(
         out=config.out,
