@@ -173,7 +173,8 @@ def test_a_denial_is_found_in_its_own_clause_only() -> None:
         ("Lena is not allergic to cats but to dogs.", "Is Lena allergic to cats?", "Lena is not allergic to cats but to dogs"),
         ("Theo no longer works there.", "Does Theo still work there?", "Theo no longer works there"),
         ("Theo no longer works there.", "Isn't Theo at work?", "Theo no longer works there"),
-        # with a question word it is no such question
+        # with a question word or a choice it is no such question
+        ("Mattie is female.", "Is Mattie male or female?", "female"),
         ("The shop opens at nine.", "Do you know when the shop opens?", "nine"),
     ],
 )

@@ -119,8 +119,9 @@ def _asks_where(query: Sequence[Word]) -> bool:
 
 
 def _wants_yes_or_no(query: Sequence[Word]) -> bool:
-    """Return whether a question begins with a small verb and has no question word: "Is Ann in?"."""
-    return bool(query) and (query[0].norm in _POLAR or query[0].denying) and not has_question_word(query)
+    """Return whether a question begins with a small verb and offers no choice: "Is Ann in?", not "Is Ann in or out?"."""
+    begins = bool(query) and (query[0].norm in _POLAR or query[0].denying)
+    return begins and not has_question_word(query) and all(w.norm != "or" for w in query)
 
 
 def _instead(text: str, words: Sequence[Word], start: int) -> int:
