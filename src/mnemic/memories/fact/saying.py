@@ -56,8 +56,10 @@ def say(text: str, words: list[Word], start: int, *, query: Sequence[Word], whol
         if "(" in expression.text:
             return expression.text
         begin, end = min(begin, expression.begin), max(end, expression.end)
-    if whole and follows(text, words, begin) and words[begin - 1].norm in ARTICLES | {"no"}:
-        begin -= (words[begin].content and not words[begin].proper) or expression is not None or words[begin - 1].norm == "no"
+    # things have their article already
+    before = {"no"} if expression is None else ARTICLES
+    if whole and follows(text, words, begin) and words[begin - 1].norm in before:
+        begin -= 1
     if whole and _asks_where(query):
         begin = _place_begin(text, words, begin, asked)
     if not whole:
@@ -67,8 +69,8 @@ def say(text: str, words: list[Word], start: int, *, query: Sequence[Word], whol
     # what the query itself denies isn't denied again
     if denied is None or denial_in(query) or not _denies(text, words, begin, asked):
         return said
-    before = _preposition(text, words, begin)
-    return f"{denied} {span_text(text, words, before, begin)} {said}" if before < begin else f"{denied} {said}"
+    place = _preposition(text, words, begin)
+    return f"{denied} {span_text(text, words, place, begin)} {said}" if place < begin else f"{denied} {said}"
 
 
 def denial(text: str, words: Sequence[Word], start: int) -> str | None:
