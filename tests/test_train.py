@@ -141,7 +141,7 @@ def test_training_goes_on_where_it_stopped_bit_for_bit(tmp_path: Path) -> None:
     assert resumed.losses == whole.losses
     for name, value in whole.memory.state_dict().items():
         assert torch.equal(value, resumed.memory.state_dict()[name]), name
-    with pytest.raises(ConfigError, match="of which decay, epochs, rate, rows differs"):
+    with pytest.raises(ConfigError, match="of which decay, epochs, rate, rows, truncate differs"):
         trainer(Training(size=16, decay=0.5, common=50)).train(folder=tmp_path / "run", tell=silent)
     # another text of the same size, or other windows of the same, is another training
     others = trainer()
