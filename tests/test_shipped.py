@@ -10,7 +10,8 @@ from mnemic.testing import tiny_model
 
 TEXT = (
     " = Harbour Lights ( film ) = \n The film was released in 1954 . It was directed by John Marsh , who had worked on two"
-    " well @-@ known documentaries , and received mixed reviews . The score , which was written in three weeks , won a prize in 1955 . \n"
+    " well @-@ known documentaries , and received mixed reviews . The score , which was written in three weeks ,"
+    " won a prize in 1955 . \n"
 )
 """Spaced as the text that it was trained on is."""
 
