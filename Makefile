@@ -34,7 +34,7 @@ setup: $(STAMP) ## create .venv and install everything
 
 $(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Mnemic needs Python 3.10 or newer. Got: " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.")'
-	@test -x $(BIN)/python || { echo "[1/4] creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "[1/4] creating $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "[2/4] installing torch (about 200 MB)"
 	@$(PIP) torch
 	@echo "[3/4] installing Mnemic, its extras and the test tools"

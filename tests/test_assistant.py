@@ -768,6 +768,9 @@ def test_a_brief_reply_is_streamed_to_its_end_and_other_criteria_stand(make: Cal
     [
         ("The dog of Ann Lee is called Rex.", "The dog of Ann Lee is not called Rex.", 1),
         ("The dog of Ann Lee is not called Rex.", "The dog of Ann Lee is called Rex.", 1),
+        # the same words in other places, and questions, deny nothing
+        ("Tom Hale likes Ann Lee.", "Ann Lee doesn't like Tom Hale.", 2),
+        ("Who is in the shed? Ann Lee", "Who isn't in the shed? Ann Lee", 2),
         # of what something isn't, many things are true
         ("The dog of Ann Lee is not called Rex.", "The dog of Ann Lee is not called Max.", 2),
         ("The dog of Ann Lee is called Rex.", "The dog of Ann Lee is not called Max.", 2),

@@ -104,7 +104,7 @@ def test_what_cant_be_drawn_is_refused_before_anything_is_read(tmp_path: Path, m
     for out in (tmp_path / "picture.txt", tmp_path / "nowhere" / "picture.png"):
         with pytest.raises(ConfigError, match=r"\.png, \.svg, \.pdf"):
             states.run(states.StatesConfig(out=out))
-    with pytest.raises(ConfigError, match="tokens is at least 1"):
+    with pytest.raises(ConfigError, match="`tokens` is a whole number from 1"):
         states.StatesConfig(tokens=0)
     with pytest.raises(ConfigError):
         resonance.ResonanceConfig(vigilance=2.0)

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from fixtures.letters import Letters
+from fixtures.letters import Letters, three_kinds
 from mnemic.errors import ConfigError, InputError
 from mnemic.evals.influence import InfluenceConfig, run
 from mnemic.evals.results import to_json
@@ -22,12 +21,7 @@ SETTINGS: dict[str, Any] = {"separator": "=", "window": 8}
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the text and a memory trained on it."""
     folder = tmp_path_factory.mktemp("influence")
-    documents = []
-    for number in range(24):
-        generator = torch.Generator().manual_seed(number)
-        letters = ["abcd", "klmn", "uvwx"][number % 3]
-        documents.append("=" + "".join(letters[int(i)] for i in torch.randint(0, 4, (95,), generator=generator)))
-    (folder / "text.txt").write_text("\n".join(documents), encoding="utf-8")
+    (folder / "text.txt").write_text(three_kinds(), encoding="utf-8")
     config = TrainConfig(
         data=folder / "text.txt", out=folder / "memory", size=16, epochs=3, common=50, rate=2e-2, rows=4, **SETTINGS
     )

@@ -54,5 +54,5 @@ def test_gradients_flow_back_through_all_segments() -> None:
 
 @pytest.mark.parametrize("wrong", [{"pairs": 0}, {"hidden": 20}, {"rate": 0.0}, {"seeds": 0}])
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match=r"is at least 1|is a multiple of"):
+    with pytest.raises(ConfigError, match=r"is a whole number from 1|is a multiple of"):
         KeysConfig(**wrong)

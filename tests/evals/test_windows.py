@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from fixtures.letters import Letters
+from fixtures.letters import Letters, three_kinds
 from mnemic.errors import ConfigError, InputError
 from mnemic.evals.results import to_json
 from mnemic.evals.tables import tables_of
@@ -25,13 +25,8 @@ def test_the_cache_by_hand() -> None:
 
 
 def test_a_small_run_sees_what_the_memory_adds(tmp_path: Path) -> None:
-    documents = []
-    for number in range(24):
-        generator = torch.Generator().manual_seed(number)
-        letters = ["abcd", "klmn", "uvwx"][number % 3]
-        documents.append("=" + "".join(letters[int(i)] for i in torch.randint(0, 4, (95,), generator=generator)))
     path = tmp_path / "text.txt"
-    path.write_text("\n".join(documents), encoding="utf-8")
+    path.write_text(three_kinds(), encoding="utf-8")
     settings: dict[str, Any] = {"data": path, "separator": "=", "window": 8, "size": 16, "epochs": 3, "common": 50, "rate": 2e-2}
     model = tiny_model("llama")
     summary = run(WindowsConfig(**settings, rows=4, seeds=2), loads=lambda name: (model, Letters()))
@@ -48,7 +43,7 @@ def test_a_small_run_sees_what_the_memory_adds(tmp_path: Path) -> None:
     (table,) = tables_of(to_json(summary))
     assert len(table.rows) == 7
     few = tmp_path / "few.txt"
-    few.write_text("\n".join(documents[:3]), encoding="utf-8")
+    few.write_text(three_kinds(3), encoding="utf-8")
     with pytest.raises(InputError, match="Another document needs two or more"):
         run(WindowsConfig(**{**settings, "data": few}, seeds=1), loads=lambda name: (model, Letters()))
     with pytest.raises(ConfigError, match="seeds is at least 1"):

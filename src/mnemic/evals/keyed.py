@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from ..arguments import check_count
 from ..errors import ConfigError, rule_got_do
 from ..hosts import Handle, attach
 from ..memories.recurrent import RecurrentMemory
@@ -69,8 +70,7 @@ class KeysConfig:
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name in ("pairs", "values", "gap", "noise", "hidden", "layers", "size", "steps", "rows", "asked", "seeds"):
-            if getattr(self, name) < 1:
-                raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
+            check_count(name, getattr(self, name), 1)
         if self.hidden % (2 * _HEADS) or self.rate <= 0:
             raise ConfigError(
                 rule_got_do(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..arguments import check_count
 from ..checkpoint import load_pretrained
 from ..errors import ConfigError, InputError, rule_got_do
 from ..hosts.calls import cache_name, returned_cache
@@ -42,8 +43,7 @@ class StatesConfig:
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name in ("tokens", "every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Choose a larger one."))
+            check_count(name, getattr(self, name), 1)
 
 
 def run(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .expressions import expression_at
 from .spans import PHRASE_OPENERS, answer_begin, answer_end, clause_begin, follows, span_text
-from .words import ARTICLES, NOW, STOP_WORDS, TITLES, VERBS, Word, answered_question, has_question_word
+from .words import ARTICLES, EQUATES, NOW, STOP_WORDS, TITLES, VERBS, Word, answered_question, has_question_word
 
 _PLACES = frozenset(
     "in on at under over behind inside outside near above below beside between beneath underneath against along across opposite"
@@ -27,10 +27,11 @@ _NEVER = frozenset("not never".split())
 _LIMITS = frozenset("until till before after below above since during".split())
 """What a denial may be up to: "not until 4 May" is not "4 May"."""
 _SUBORDINATORS = frozenset("that if unless whether because since".split())
-_EQUATES = frozenset("is are was were".split())
 _POLAR = VERBS | frozenset("am may might must should shall".split())
 _SENTENCE = 30
 """Words of an item that may be spoken whole."""
+_SMALL = 4
+"""Small words at most between an open text and what answers it."""
 _STEM = 3
 """Letters that a word must have in common with another one to be a form of it."""
 
@@ -90,9 +91,7 @@ def title_begin(text: str, words: Sequence[Word], begin: int) -> int:
 
 def denial_in(words: Sequence[Word]) -> bool:
     """Return whether a text denies something anywhere."""
-    return any(
-        w.norm in _NEVER or w.denying or (w.norm == "longer" and i > 0 and words[i - 1].norm == "no") for i, w in enumerate(words)
-    )
+    return any(_is_denial(words, i) for i in range(len(words)))
 
 
 def behind_denial(words: Sequence[Word], start: int) -> int:
@@ -110,7 +109,7 @@ def no_place(text: str, words: Sequence[Word], start: int, query: Sequence[Word]
     """
     if not _asks_where(query):
         return False
-    verb = next((i for i in range(start - 1, -1, -1) if words[i].norm in _EQUATES), None)
+    verb = next((i for i in range(start - 1, -1, -1) if words[i].norm in EQUATES), None)
     if verb is None or any(w.proper or w.norm in _PLACES | _PLACE_WORDS | PHRASE_OPENERS for w in words[verb + 1 :]):
         return False
     return all(w.content or w.norm in _NEVER for w in words[verb + 1 :])
@@ -152,9 +151,15 @@ def _denying(text: str, words: Sequence[Word], start: int) -> int | None:
     for i in range(start - 1, clause_begin(text, words, start) - 1, -1):
         if words[i].norm in _SUBORDINATORS:
             return None
-        if words[i].norm in _NEVER or words[i].denying or (words[i].norm == "longer" and i and words[i - 1].norm == "no"):
+        if _is_denial(words, i):
             return i
     return None
+
+
+def _is_denial(words: Sequence[Word], i: int) -> bool:
+    """Return whether a word denies what follows: "not", "isn't", the end of "no longer"."""
+    no_longer = words[i].norm == "longer" and i > 0 and words[i - 1].norm == "no"
+    return no_longer or words[i].norm in _NEVER or words[i].denying
 
 
 def _denies(text: str, words: Sequence[Word], begin: int, asked: frozenset[str]) -> bool:
@@ -194,12 +199,12 @@ def _going_on(words: Sequence[Word], begin: int, query: Sequence[Word]) -> int:
     "The continent" may go on with "of Africa", but "Africa" does as well, and is the answer.
     """
     tail = tuple(w.norm for w in query[-2:])
-    place = begin
-    while place > 1 and words[place - 1].norm in (STOP_WORDS | _PLACES) - {"of"} and begin - place < 4:
+    for place in range(begin, max(1, begin - _SMALL - 1), -1):
         if tuple(w.norm for w in words[place - 2 : place]) == tail:
             return place
-        place -= 1
-    return place if place > 1 and tuple(w.norm for w in words[place - 2 : place]) == tail else begin
+        if words[place - 1].norm not in (STOP_WORDS | _PLACES) - {"of"}:
+            break
+    return begin
 
 
 def _preposition(text: str, words: Sequence[Word], begin: int) -> int:

@@ -28,6 +28,7 @@ NOW = frozenset("now currently today presently nowadays still again already actu
 """Words that say when something holds, and not what."""
 VERBS = frozenset("is was are were be been has have had did does do will would can could".split())
 """Small verbs: an answer holds none of them."""
+EQUATES = frozenset("is are was were".split())
 ASKING = frozenset("who whom whose what which where when why how".split())
 _TELLING = frozenset("when where why".split())
 _UNFINISHED = frozenset(

@@ -12,9 +12,8 @@ from .reading import FreshReading, QueryReading
 from .router import Router
 from .saying import behind_denial, denial, denial_in, title_begin
 from .spans import answer_end
-from .words import NOW, TITLES, VERBS, Word, has_question_word, same_question, split_words
+from .words import EQUATES, NOW, TITLES, VERBS, Word, has_question_word, same_question, split_words
 
-_EQUATES = frozenset("is are was were".split())
 _PLACES = frozenset("under over behind inside outside near above below beside between called named".split())
 """Small words that stop words don't count and that may stand between the verb and the answer."""
 _ANNOUNCING = frozenset("correction update actually sorry note fyi wait".split())
@@ -91,7 +90,7 @@ class Writer:
                 return Decision(action="updated", reason="the same words, written otherwise", item=item)
             if self._nearly_same(old, new, cosine):
                 return Decision(action="updated", reason="the same fact in nearly the same words", item=item)
-            if _stems(old) == _stems(new) and denial_in(old.words) != denial_in(new.words):
+            if _denies(old, new):
                 return self._superseding(item, set(old.norms), "says the opposite about the same thing", ())
             if _answers_anew(old, new) or (new.question is None and _corrects(_settled(old.words), _settled(new.words))):
                 reason = "the same question with another answer" if new.question else "the same statement with another ending"
@@ -100,7 +99,7 @@ class Writer:
         for rival in rivals:
             denies = denial(text, new.words, rival.new) is not None
             if rival.answer & _answer(new, rival.new):
-                if denies != rival.denied:
+                if denies != rival.denied and _same_order(rival.text, new):
                     return self._superseding(rival.item, rival.answer, "says the opposite about the same thing", rivals)
                 # another wording is worth keeping: it can be found by questions that the first one misses
                 return Decision(action="added", reason="known, kept as another wording")
@@ -185,8 +184,9 @@ def _answer(text: Text, start: int) -> set[str]:
 
 def _ending(old: Text, new: Text) -> set[str]:
     """Return the meaningful words of what the old text answers: from where the two part, or behind its question."""
-    begin = old.answer_from or _shared(old.words, new.words)
-    return {w.norm for w in old.words[begin:] if w.content}
+    words = old.words if old.question else _settled(old.words)
+    begin = old.answer_from or _shared(words, _settled(new.words))
+    return {w.norm for w in words[begin:] if w.content}
 
 
 def _corrects(old: Sequence[Word], new: Sequence[Word]) -> bool:
@@ -218,9 +218,24 @@ def _settled(words: Sequence[Word]) -> Sequence[Word]:
     return left if no is None or but is None or not no < but < len(left) - 1 else [*left[:no], *left[but + 1 :]]
 
 
-def _stems(text: Text) -> frozenset[str]:
-    """Return the meaningful words of a text, whatever their ending: "Tom eats" and "Tom doesn't eat"."""
-    return frozenset(norm.rstrip("s") for norm in text.norms)
+def _denies(old: Text, new: Text) -> bool:
+    """Return whether of two statements with the same meaningful words in the same order one denies the other.
+
+    Whatever their endings ("Tom eats", "Tom doesn't eat"). "Ann doesn't like Tom" denies nothing of "Tom likes Ann".
+    """
+    if old.question is not None or new.question is not None:
+        return False
+    return _stems(old) == _stems(new) and denial_in(old.words) != denial_in(new.words)
+
+
+def _same_order(old: Text, new: Text) -> bool:
+    """Return whether the meaningful words that two texts share stand in the same order in both."""
+    one, other = _stems(old), _stems(new)
+    return [stem for stem in one if stem in other] == [stem for stem in other if stem in one]
+
+
+def _stems(text: Text) -> list[str]:
+    return [w.norm.rstrip("s") for w in text.words if w.content]
 
 
 def _parallel(old: Sequence[Word], new: Sequence[Word]) -> bool:
@@ -248,7 +263,7 @@ def _answers_anew(old: Text, new: Text) -> bool:
 def _equates(words: Sequence[Word], start: int) -> bool:
     """Return whether what begins at `start` is said to *be* the subject: "is", "is called", "is under the", and no other verb."""
     for word in reversed(words[:start]):
-        if word.norm in _EQUATES:
+        if word.norm in EQUATES:
             return True
         if word.content and word.norm not in _PLACES:
             return False
