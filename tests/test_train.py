@@ -16,9 +16,10 @@ from mnemic.testing import tiny_model
 from mnemic.testing.models import VOCAB
 from mnemic.train.corpus import Streams, documents, split, windows
 from mnemic.train.frozen import Freezer
-from mnemic.train.recurrent import Trainer, Training
-from mnemic.train.run import TrainConfig, run
+from mnemic.train.recurrent import RecurrentTraining
+from mnemic.train.run import TrainRecurrentConfig, run
 from mnemic.train.top import Head, close_loss, exact_loss
+from mnemic.train.trainer import Trainer
 
 WINDOW = 8
 
@@ -39,7 +40,7 @@ def prepared(folder: Path | None = None) -> tuple[Any, Freezer, list[Any]]:
     return model, freezer, freezer.read(topics(), lambda tokens: None)
 
 
-RECIPE = Training(size=16, decay=0.99, rows=4, epochs=3, common=50, rate=2e-2, truncate=2)
+RECIPE = RecurrentTraining(size=16, decay=0.99, rows=4, epochs=3, common=50, rate=2e-2, truncate=2)
 
 
 @pytest.mark.parametrize("family", ["llama", "phi"])
@@ -118,7 +119,7 @@ def test_a_memory_learns_what_a_document_is_about(tmp_path: Path) -> None:
 
 
 def test_training_goes_on_where_it_stopped_bit_for_bit(tmp_path: Path) -> None:
-    def trainer(recipe: Training = RECIPE) -> Trainer:
+    def trainer(recipe: RecurrentTraining = RECIPE) -> Trainer:
         model, freezer, frozen = prepared(tmp_path / "states")
         parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
         return Trainer(model, frozen, parts, freezer.head, recipe)
@@ -142,7 +143,7 @@ def test_training_goes_on_where_it_stopped_bit_for_bit(tmp_path: Path) -> None:
     for name, value in whole.memory.state_dict().items():
         assert torch.equal(value, resumed.memory.state_dict()[name]), name
     with pytest.raises(ConfigError, match="of which decay, epochs, rate, rows, truncate differs"):
-        trainer(Training(size=16, decay=0.5, common=50)).train(folder=tmp_path / "run", tell=silent)
+        trainer(RecurrentTraining(size=16, decay=0.5, common=50)).train(folder=tmp_path / "run", tell=silent)
     # another text of the same size, or other windows of the same, is another training
     others = trainer()
     others._frozen = [replace(d, ids=d.ids.flip(1)) for d in others._frozen]
@@ -157,7 +158,7 @@ def test_the_rate_falls_to_nothing_at_the_very_end_only() -> None:
     """Documents aren't divided between rows: an epoch has as many windows as its longest row."""
     model, freezer, frozen = prepared()
     parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
-    trainer = Trainer(model, frozen, parts, freezer.head, Training(size=4, rows=5, epochs=2, common=50, truncate=1))
+    trainer = Trainer(model, frozen, parts, freezer.head, RecurrentTraining(size=4, rows=5, epochs=2, common=50, truncate=1))
     rates: list[float] = []
     descend = trainer._descend
 
@@ -176,7 +177,7 @@ def test_it_stops_when_nothing_gets_better() -> None:
     model, freezer, frozen = prepared()
     parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
     # a step too large to learn anything by
-    recipe = Training(size=16, rows=4, epochs=20, patience=2, rate=50.0, common=50)
+    recipe = RecurrentTraining(size=16, rows=4, epochs=20, patience=2, rate=50.0, common=50)
     trained = Trainer(model, frozen, parts, freezer.head, recipe).train(folder=None, tell=lambda stage, done, size: None)
     assert len(trained.losses) < 20
     assert min(trained.losses) == trained.losses[-3]
@@ -223,7 +224,7 @@ def test_a_broken_reading_is_read_anew(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        Training(**settings)
+        RecurrentTraining(**settings)
 
 
 @pytest.fixture
@@ -255,7 +256,7 @@ def test_two_processes_train_one_memory(tmp_path: Path, text: Path) -> None:
 
 def test_the_command_trains_saves_and_goes_on(tmp_path: Path, text: Path) -> None:
     settings: dict[str, Any] = {"data": text, "separator": "=", "window": WINDOW, "size": 16, "epochs": 2, "common": 50}
-    config = TrainConfig(**settings, rate=2e-2, rows=4, out=tmp_path / "memory")
+    config = TrainRecurrentConfig(**settings, rate=2e-2, rows=4, out=tmp_path / "memory")
     told: list[str] = []
     summary = run(config, tell=lambda stage, done, size: told.append(stage), loads=lambda name: (tiny_model("llama"), Letters()))
     assert summary.memory < summary.alone
@@ -266,7 +267,7 @@ def test_the_command_trains_saves_and_goes_on(tmp_path: Path, text: Path) -> Non
     (memory,) = handle.memories
     assert memory.active()
     with pytest.raises(ConfigError, match="A memory is written to a new folder"):
-        run(TrainConfig(**settings, out=tmp_path), loads=lambda name: (tiny_model("llama"), Letters()))
+        run(TrainRecurrentConfig(**settings, out=tmp_path), loads=lambda name: (tiny_model("llama"), Letters()))
 
 
 def test_what_can_be_refused_early_is(tmp_path: Path, text: Path) -> None:
@@ -277,12 +278,12 @@ def test_what_can_be_refused_early_is(tmp_path: Path, text: Path) -> None:
     diary.mkdir()
     (diary / "today.md").write_text("dear diary", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"States are kept in a new folder.*today\.md"):
-        run(TrainConfig(data=text, states=diary, out=tmp_path / "m"), loads=loads)
+        run(TrainRecurrentConfig(data=text, states=diary, out=tmp_path / "m"), loads=loads)
     with pytest.raises(InputError, match="readable UTF-8"):
-        run(TrainConfig(data=tmp_path / "none", out=tmp_path / "m"), loads=loads)
+        run(TrainRecurrentConfig(data=tmp_path / "none", out=tmp_path / "m"), loads=loads)
     with pytest.raises(ConfigError, match="at position 0"):
-        run(TrainConfig(data=text, separator="(", out=tmp_path / "m"), loads=loads)
+        run(TrainRecurrentConfig(data=text, separator="(", out=tmp_path / "m"), loads=loads)
     with pytest.raises(ConfigError, match="A window has at least 2 tokens"):
-        TrainConfig(window=1)
+        TrainRecurrentConfig(window=1)
     with pytest.raises(ConfigError, match="shares that leave something"):
-        TrainConfig(development=0.5, held=0.6)
+        TrainRecurrentConfig(development=0.5, held=0.6)

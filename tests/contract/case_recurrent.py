@@ -34,3 +34,10 @@ register_case(
         arm=_arm,
     )
 )
+register_case(
+    ContractCase(
+        name="recurrent-gated",
+        build=lambda: RecurrentMemory(sites=("middle", "top"), size=8, decay=0.9, cell="mingru", output_gate=True),
+        arm=_arm,
+    )
+)

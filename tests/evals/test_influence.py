@@ -11,7 +11,7 @@ from mnemic.evals.influence import InfluenceConfig, run
 from mnemic.evals.results import to_json
 from mnemic.evals.tables import tables_of
 from mnemic.testing import tiny_model
-from mnemic.train.run import TrainConfig
+from mnemic.train.run import TrainRecurrentConfig
 from mnemic.train.run import run as train
 
 SETTINGS: dict[str, Any] = {"separator": "=", "window": 8}
@@ -22,7 +22,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the text and a memory trained on it."""
     folder = tmp_path_factory.mktemp("influence")
     (folder / "text.txt").write_text(three_kinds(), encoding="utf-8")
-    config = TrainConfig(
+    config = TrainRecurrentConfig(
         data=folder / "text.txt", out=folder / "memory", size=16, epochs=3, common=50, rate=2e-2, rows=4, **SETTINGS
     )
     train(config, loads=lambda name: (tiny_model("llama"), Letters()))

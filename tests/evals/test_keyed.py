@@ -15,13 +15,13 @@ from mnemic.train.segments import read_across
 
 
 def test_what_was_told_comes_through_the_state_alone() -> None:
-    small = KeysConfig(pairs=2, values=4, gap=1, hidden=32, layers=2, size=32, steps=250, rows=64, seeds=1, asked=250)
+    small = KeysConfig(pairs=2, values=4, gap=1, hidden=64, size=64, steps=350, rows=64, rate=3e-3, seeds=1, asked=250)
     summary = run(small)
-    (carried,), (reset,) = summary.carried, summary.reset
-    assert carried.n == reset.n == 2 * 250
+    (carried,), (reset,), (plain,) = summary.carried, summary.reset, summary.plain
+    assert carried.n == reset.n == plain.n == 2 * 250
     assert summary.chance == 0.25
-    # three times chance, and no more than chance without the state
-    assert carried.low > 0.5
+    # nearly all, and no more than chance without the state
+    assert carried.low > 0.9
     assert reset.low < summary.chance < reset.high + 0.05
     (table,) = tables_of(to_json(summary))
     assert [row[0] for row in table.rows] == ["0"]
@@ -52,7 +52,7 @@ def test_gradients_flow_back_through_all_segments() -> None:
     torch.testing.assert_close(out.logits, whole)
 
 
-@pytest.mark.parametrize("wrong", [{"pairs": 0}, {"hidden": 20}, {"rate": 0.0}, {"seeds": 0}])
+@pytest.mark.parametrize("wrong", [{"pairs": 0}, {"layers": 2}, {"hidden": 20}, {"rate": 0.0}, {"seeds": 0}])
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match=r"is a whole number from 1|is a multiple of"):
+    with pytest.raises(ConfigError, match=r"is a whole number from [13]|is a multiple of"):
         KeysConfig(**wrong)

@@ -22,7 +22,7 @@ SAVING = (
 
 
 def _benches() -> typer.Typer:
-    from ..evals import edits, gatefit, influence, keyed, pairs, quality, recurrent, report, speed, streams, windows
+    from ..evals import edits, gatefit, influence, keyed, pairs, quality, recurrent, report, resonance, speed, streams, windows
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
@@ -48,6 +48,12 @@ def _benches() -> typer.Typer:
             influence.InfluenceConfig,
             influence.run,
             "How long the state of a first turn shows in what is said later, for several decays.",
+        ),
+        (
+            "resonance",
+            resonance.ResonanceConfig,
+            resonance.run,
+            "Train resonance gates and measure text of their kind, other text, typos and token noise.",
         ),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]

@@ -13,15 +13,19 @@ def _trainings() -> typer.Typer:
     from ..train import run
 
     app = typer.Typer()
-    # a group of one would otherwise be that one
-    app.callback()(lambda: None)
-    app.command("recurrent", help="Train the recurrent memory on a text, the model frozen, and save it.")(
-        command_from(run.TrainConfig, _recurrent)
-    )
+    for name, help_text, config in (
+        ("recurrent", "Train the recurrent memory on a text, the model frozen, and save it.", run.TrainRecurrentConfig),
+        (
+            "resonance",
+            "Train prototypes and a resonance gate on a text, the model frozen, and save them.",
+            run.TrainResonanceConfig,
+        ),
+    ):
+        app.command(name, help=help_text)(command_from(config, _train))
     return app
 
 
-def _recurrent(config: Any) -> None:
+def _train(config: Any) -> None:
     from ..evals.progress import Progress
     from ..train import run
 

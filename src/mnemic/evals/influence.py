@@ -20,9 +20,9 @@ from ..errors import ConfigError, InputError, rule_got_do
 from ..memories.recurrent import RecurrentMemory
 from ..memories.recurrent.config import RecurrentConfig
 from ..train.material import MaterialConfig, prepare, texts_of
-from ..train.recurrent import step_top
 from ..train.run import load_single
 from ..train.top import Head
+from ..train.trainer import step_top
 from .environment import Environment, describe
 from .progress import Progress
 from .results import command_line, published

@@ -1,10 +1,14 @@
 """`mnemic bench keys`: key–value pairs told in one segment and asked for several segments later.
 
-A tiny model and a recurrent memory in its middle are trained together. The model sees one segment at a time, so that whatever it
-answers has come through the state. Beside it: the same trained model with the state reset, which can only guess.
+A tiny model and a recurrent memory in its middle are trained together. The model sees one segment at a time, so that whatever
+it answers has come through the state. Beside it: the same trained model with the state reset, which can only guess, and a model
+whose memory has no output gate, trained as long.
+
+The question holds keys alone: were their values between them, a model could name the last ones by elimination, and gradient
+descent stays at that. Training begins with two pairs asked for at once; another pair, and then another segment between, comes
+when what there is can be answered.
 """
 
-import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +31,14 @@ from .scoring import Interval, wilson
 
 _WARM_UP = 100
 _CLIP = 1.0
-_ALONE = 0.4
-"""Share of the steps in which the question follows at once: the way through the state is found before it is lengthened."""
+_COOL_DOWN = 1 / 3
+"""Share of the steps at the end in which the learning rate falls."""
+_ENOUGH = 0.9
+"""Share of right answers, a running mean, at which the task grows."""
+_STEADY = 0.95
+"""What stays of that mean at every step."""
+_FEWEST = 2
+"""Pairs at first."""
 _HEADS = 4
 
 
@@ -38,27 +48,27 @@ class KeysConfig:
 
     pairs: int = 8
     """Pairs that are told; each key once, with any value."""
-    values: int = 16
+    values: int = 8
     """Values there are."""
     gap: int = 4
     """Segments of other tokens between telling and asking, each as long as the telling."""
     noise: int = 16
     """Other tokens there are."""
-    hidden: int = 64
+    hidden: int = 128
     """Width of the model."""
-    layers: int = 4
-    """Blocks of the model; the memory is in the middle."""
+    layers: int = 3
+    """Blocks of the model, at least 3: the memory is behind the middle one, and what it says has to be compared with the key."""
     size: int = 256
     """Numbers in the state."""
     cell: Cell = "mingru"
     """"gru" or "mingru"."""
     decay: float = 1.0
     """What stays of the state per token."""
-    steps: int = 3000
+    steps: int = 2500
     """Batches to train on."""
-    rows: int = 128
+    rows: int = 64
     """Conversations per batch."""
-    rate: float = 3e-3
+    rate: float = 1e-3
     """Highest learning rate."""
     asked: int = 1000
     """New conversations to report."""
@@ -69,8 +79,9 @@ class KeysConfig:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        for name in ("pairs", "values", "gap", "noise", "hidden", "layers", "size", "steps", "rows", "asked", "seeds"):
+        for name in ("pairs", "values", "gap", "noise", "hidden", "size", "steps", "rows", "asked", "seeds"):
             check_count(name, getattr(self, name), 1)
+        check_count("layers", self.layers, 3)
         if self.hidden % (2 * _HEADS) or self.rate <= 0:
             raise ConfigError(
                 rule_got_do(
@@ -92,6 +103,8 @@ class KeysSummary:
     """Share of values that are named rightly, one for each seed."""
     reset: list[Interval]
     """The same with the state reset before the question."""
+    plain: list[Interval]
+    """Carried, by a memory without an output gate."""
     chance: float
     parameters: int
     """Of model and memory together."""
@@ -108,22 +121,40 @@ class _Task:
     def vocab(self) -> int:
         return self._config.pairs + self._config.values + self._config.noise
 
-    def conversation(self, rows: int, gap: int) -> list[Tensor]:
-        """Return the segments `[rows, 2 pairs]`."""
+    def conversation(self, rows: int, pairs: int, gap: int) -> tuple[list[Tensor], Tensor]:
+        """Return the segments, `[rows, 2 pairs]` each and the keys asked for `[rows, pairs]` at last, and their values."""
         c = self._config
-        told = torch.stack([self._order(rows), c.pairs + torch.randint(0, c.values, (rows, c.pairs), generator=self._draw)], -1)
-        size = (rows, 2 * c.pairs)
+        values = c.pairs + torch.randint(0, c.values, (rows, pairs), generator=self._draw)
+        told = torch.stack([self._order(rows, c.pairs)[:, :pairs], values], -1)
+        size = (rows, 2 * pairs)
         noise = [torch.randint(c.pairs + c.values, self.vocab, size, generator=self._draw) for _ in range(gap)]
-        asked = told.gather(1, self._order(rows)[..., None].expand(-1, -1, 2))
-        return [told.flatten(1), *noise, asked.flatten(1)]
+        asked = told.gather(1, self._order(rows, pairs)[..., None].expand(-1, -1, 2))
+        return [told.flatten(1), *noise, asked[..., 0]], asked[..., 1]
 
-    def _order(self, rows: int) -> Tensor:
-        return torch.rand(rows, self._config.pairs, generator=self._draw).argsort(dim=1)
+    def _order(self, rows: int, count: int) -> Tensor:
+        return torch.rand(rows, count, generator=self._draw).argsort(dim=1)
 
-    def gap(self, step: int) -> int:
-        """Return the gap of a training step: none at first, then any up to the full one."""
-        longest = 0 if step < _ALONE * self._config.steps else self._config.gap
+    def gap(self, longest: int) -> int:
+        """Return the gap of a training step, at most `longest`."""
         return int(torch.randint(0, longest + 1, (), generator=self._draw))
+
+
+class _Course:
+    """How much is asked for: another pair, then a longer gap, whenever the answers are mostly right."""
+
+    def __init__(self, config: KeysConfig) -> None:
+        self._config = config
+        self.pairs, self.gap, self._right = min(_FEWEST, config.pairs), 0, 0.0
+
+    def went(self, right: float) -> None:
+        self._right = _STEADY * self._right + (1 - _STEADY) * right
+        if self._right <= _ENOUGH or (self.pairs, self.gap) == (self._config.pairs, self._config.gap):
+            return
+        if self.pairs < self._config.pairs:
+            self.pairs += 1
+        else:
+            self.gap += 1
+        self._right = 0.0
 
 
 def run(config: KeysConfig, *, progress: bool = False) -> KeysSummary:
@@ -134,31 +165,37 @@ def run(config: KeysConfig, *, progress: bool = False) -> KeysSummary:
         progress: whether to show a bar on standard error.
     """
     begun = time.perf_counter()
-    carried, reset, parameters = [], [], 0
-    with Progress("training", config.steps * config.seeds, shown=progress) as bar:
+    parameters = 0
+    carried: list[Interval] = []
+    reset: list[Interval] = []
+    plain: list[Interval] = []
+    with Progress("training", 2 * config.steps * config.seeds, shown=progress) as bar:
         for seed in range(config.seed, config.seed + config.seeds):
-            task = _Task(config, seed)
-            model, handle = _model(config, task.vocab, seed)
-            parameters = sum(weight.numel() for weight in [*model.parameters(), *handle.memories[0].parameters()])
-            _train(config, task, model, handle, bar)
-            model.train(False)
-            right = [_right(config, task, model, handle, carry=carry) for carry in (True, False)]
-            carried.append(wilson(sum(right[0]), len(right[0])))
-            reset.append(wilson(sum(right[1]), len(right[1])))
-            handle.detach()
+            for gated in (True, False):
+                task = _Task(config, seed)
+                model, handle = _model(config, task.vocab, seed, gated=gated)
+                _train(config, task, model, handle, bar)
+                model.train(False)
+                shares = [wilson(*_right(config, task, model, handle, carry=carry)) for carry in (True, False)]
+                (carried if gated else plain).append(shares[0])
+                if gated:
+                    reset.append(shares[1])
+                    parameters = sum(weight.numel() for weight in [*model.parameters(), *handle.memories[0].parameters()])
+                handle.detach()
     return KeysSummary(
         command=command_line("keys", config, KeysConfig()),
         environment=describe(None),
         config=published(config),
         carried=carried,
         reset=reset,
+        plain=plain,
         chance=1 / config.values,
         parameters=parameters,
         seconds=time.perf_counter() - begun,
     )
 
 
-def _model(config: KeysConfig, vocab: int, seed: int) -> tuple[Any, Handle]:
+def _model(config: KeysConfig, vocab: int, seed: int, *, gated: bool) -> tuple[Any, Handle]:
     """Return a random model with a memory whose readout is random too: at zero it would be left out of the first steps."""
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
@@ -168,7 +205,7 @@ def _model(config: KeysConfig, vocab: int, seed: int) -> tuple[Any, Handle]:
     model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
         AutoConfig.for_model("llama", vocab_size=vocab, **tokens, **sizes, **heads)
     )
-    memory = RecurrentMemory(("middle",), config.size, config.decay, cell=config.cell, seed=seed)
+    memory = RecurrentMemory(("middle",), config.size, config.decay, cell=config.cell, seed=seed, output_gate=gated)
     handle = attach(model, [memory])
     with torch.no_grad():
         memory.at["middle"].weight_out.normal_(0.0, 0.02)  # type: ignore[operator]
@@ -180,23 +217,24 @@ def _model(config: KeysConfig, vocab: int, seed: int) -> tuple[Any, Handle]:
 def _train(config: KeysConfig, task: _Task, model: Any, handle: Handle, bar: Progress) -> None:
     weights = [*model.parameters(), *handle.memories[0].parameters()]
     optimizer = torch.optim.AdamW(weights, lr=config.rate, weight_decay=0.01, betas=(0.9, 0.99))
+    course = _Course(config)
     for step in range(config.steps):
         for group in optimizer.param_groups:
-            warm, cool = min(1.0, (step + 1) / _WARM_UP), 0.5 * (1 + math.cos(math.pi * step / config.steps))
-            group["lr"] = config.rate * warm * cool
-        segments = task.conversation(config.rows, task.gap(step))
-        logits = read_across(model, handle, segments)[:, ::2]
-        loss = cross_entropy(logits.flatten(0, 1), segments[-1][:, 1::2].flatten())
+            group["lr"] = config.rate * min(1.0, (step + 1) / _WARM_UP, (1 - step / config.steps) / _COOL_DOWN)
+        segments, values = task.conversation(config.rows, course.pairs, task.gap(course.gap))
+        logits = read_across(model, handle, segments)
+        loss = cross_entropy(logits.flatten(0, 1), values.flatten())
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, _CLIP)
         optimizer.step()
+        course.went(float((logits.detach().argmax(-1) == values).float().mean()))
         bar.advance()
 
 
 @torch.no_grad()
-def _right(config: KeysConfig, task: _Task, model: Any, handle: Handle, *, carry: bool) -> list[bool]:
-    """Return for every value of new conversations whether it is the likeliest token behind its key."""
-    segments = task.conversation(config.asked, config.gap)
-    said = read_across(model, handle, segments, carry=carry)[:, ::2].argmax(-1)
-    return (said == segments[-1][:, 1::2]).flatten().tolist()
+def _right(config: KeysConfig, task: _Task, model: Any, handle: Handle, *, carry: bool) -> tuple[int, int]:
+    """Return for how many keys of new conversations the value is the likeliest token, and how many there are."""
+    segments, values = task.conversation(config.asked, config.pairs, config.gap)
+    said = read_across(model, handle, segments, carry=carry).argmax(-1)
+    return int((said == values).sum()), values.numel()

@@ -124,6 +124,25 @@ def bootstrap_mean(values: Sequence[float], *, seed: int = 0, draws: int = 5000)
     return Interval(value=float(data.mean()), low=float(low), high=float(high), n=len(data))
 
 
+def mean_over_seeds(values: Sequence[Sequence[float]], sizes: Sequence[int], seed: int) -> Interval:
+    """Return a mean per token with its percentile bootstrap interval over documents and over seeds.
+
+    Args:
+        values: of each seed, the mean of each document.
+        sizes: tokens of each document.
+        seed: of the bootstrap.
+    """
+    table, weights = np.array(values), np.array(sizes, dtype=np.float64)
+    rng, drawn = np.random.default_rng(seed), []
+    for _ in range(2000):
+        documents = rng.integers(0, table.shape[1], table.shape[1])
+        seeds = rng.integers(0, table.shape[0], table.shape[0])
+        drawn.append(float((table[seeds].mean(0)[documents] * weights[documents]).sum() / weights[documents].sum()))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    value = float((table.mean(0) * weights).sum() / weights.sum())
+    return Interval(value=value, low=float(low), high=float(high), n=table.shape[1])
+
+
 def t_mean(values: Sequence[float]) -> Interval:
     """Return a mean with Student's t interval: for a handful of runs, of which a bootstrap would promise too much.
 

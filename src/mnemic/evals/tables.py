@@ -342,12 +342,48 @@ def _keys(data: Data) -> tuple[Table, ...]:
     return (
         Table(
             title=f"{c['pairs']} keys and values told {c['gap'] + 1} segments before they are asked for: values named rightly",
-            header=("seed", "state carried on", "state reset", "chance"),
+            header=("seed", "state carried on", "state reset", "chance", "carried on, without an output gate"),
             rows=tuple(
-                (str(c["seed"] + number), cell(carried), cell(reset), f"{data['chance']:.3f}")
-                for number, (carried, reset) in enumerate(zip(data["carried"], data["reset"], strict=True))
+                (str(c["seed"] + number), cell(carried), cell(reset), f"{data['chance']:.3f}", cell(plain))
+                for number, (carried, reset, plain) in enumerate(zip(data["carried"], data["reset"], data["plain"], strict=True))
             ),
             note=f"{provenance(data)}; {data['parameters']:,} parameters",
+        ),
+    )
+
+
+def _resonance(data: Data) -> tuple[Table, ...]:
+    c, gates = data["config"], data["gates"]
+    kinds = [effect["gate"] for effect in data["texts"][0]["effects"]]
+
+    def over(name: str, digits: int) -> str:
+        return ", ".join(f"{gate[name]:.{digits}f}" for gate in gates)
+
+    return (
+        Table(
+            title=f"Nats per token with a gate minus without, windows of {c['window']}, {len(gates)} seeds: below 0 it helps",
+            header=("", "without", *kinds, "resonance"),
+            rows=tuple(
+                (
+                    f"{t['title']}, {t['tokens']:,} tokens",
+                    cell(t["alone"]),
+                    *(cell(effect["effect"], 4) for effect in t["effects"]),
+                    cell(t["resonance"]),
+                )
+                for t in data["texts"]
+            ),
+            note=f"{provenance(data)} over documents and seeds; temperature: states times {data['temperature']:g}",
+        ),
+        Table(
+            title="The gates",
+            header=("", "by seed"),
+            rows=(
+                ("damping a", over("damping", 4)),
+                ("strength b of the readout", over("strength", 4)),
+                ("focus of the readout", over("focus", 2)),
+                ("prototypes in ART memory", over("prototypes", 0)),
+                ("settled prototypes", over("settled", 0)),
+            ),
         ),
     )
 
@@ -359,6 +395,7 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("pairs", 1): _pairs,
     ("quality", 2): _quality,
     ("recurrent", 1): _recurrent,
+    ("resonance", 1): _resonance,
     ("speed", 1): _speed,
     ("streams", 1): _streams,
     ("windows", 1): _windows,

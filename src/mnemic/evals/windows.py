@@ -6,7 +6,7 @@ reported. The other one learns the kind of text only, which no cache knows: what
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,19 +16,20 @@ from torch import Tensor
 
 from ..errors import ConfigError, rule_got_do
 from ..train.material import Material, MaterialConfig, prepare, texts_of
-from ..train.recurrent import Trainer, Training
+from ..train.recurrent import RecurrentTraining
 from ..train.run import load_single
+from ..train.trainer import Trainer, only
 from .environment import Environment, describe
 from .progress import Progress
 from .results import command_line, published
-from .scoring import Interval
+from .scoring import Interval, mean_over_seeds
 
 _WEIGHTS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24)
 """Weights of the unigram cache that development documents choose from."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowsConfig(MaterialConfig, Training):
+class WindowsConfig(MaterialConfig, RecurrentTraining):
     """What `mnemic bench windows` measures: a text, and how memories are trained on it."""
 
     seeds: int = 3
@@ -39,14 +40,14 @@ class WindowsConfig(MaterialConfig, Training):
     def __post_init__(self) -> None:
         """Check the numbers."""
         MaterialConfig.__post_init__(self)
-        Training.__post_init__(self)
+        RecurrentTraining.__post_init__(self)
         if self.seeds < 1:
             raise ConfigError(rule_got_do("seeds is at least 1.", self.seeds, "Choose a larger one."))
 
     @property
-    def recipe(self) -> Training:
+    def recipe(self) -> RecurrentTraining:
         """How a memory is trained."""
-        return Training(**{f.name: getattr(self, f.name) for f in fields(Training)})
+        return only(RecurrentTraining, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +155,7 @@ def run(
         config=published(config),
         documents=len(held),
         tokens=sum(sizes),
-        memory=_mean(memory, sizes, config.seed),
+        memory=mean_over_seeds(memory, sizes, config.seed),
         rows=[_row(title, _means(nats), memory, sizes, config.seed) for title, nats in rivals],
         cache_weights=weights,
         epochs=epochs,
@@ -203,20 +204,7 @@ def _row(title: str, nats: Sequence[list[float]], memory: Sequence[list[float]],
     weights = np.array(sizes) / sum(sizes)
     return WindowsRow(
         title=title,
-        nats=_mean(nats, sizes, seed),
-        gain=_mean(gains.tolist(), sizes, seed),
+        nats=mean_over_seeds(nats, sizes, seed),
+        gain=mean_over_seeds(gains.tolist(), sizes, seed),
         seeds=[float(v) for v in gains @ weights],
     )
-
-
-def _mean(values: Sequence[Sequence[float]], sizes: Sequence[int], seed: int) -> Interval:
-    """Return the mean per token with an interval from a bootstrap over documents and over seeds."""
-    table, weights = np.array(values), np.array(sizes, dtype=np.float64)
-    rng, drawn = np.random.default_rng(seed), []
-    for _ in range(2000):
-        documents = rng.integers(0, table.shape[1], table.shape[1])
-        seeds = rng.integers(0, table.shape[0], table.shape[0])
-        drawn.append(float((table[seeds].mean(0)[documents] * weights[documents]).sum() / weights[documents].sum()))
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    value = float((table.mean(0) * weights).sum() / weights.sum())
-    return Interval(value=value, low=float(low), high=float(high), n=table.shape[1])

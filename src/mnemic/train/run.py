@@ -1,8 +1,8 @@
-"""From settings to a saved memory: the whole of `mnemic train recurrent`."""
+"""From settings to a saved memory: the whole of `mnemic train`."""
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +11,10 @@ import torch
 from ..errors import ConfigError, rule_got_do
 from ..models import load_model
 from .material import MaterialConfig, prepare, texts_of
-from .recurrent import Trainer, Training
+from .recurrent import RecurrentTraining
+from .resonance import ResonanceTraining
 from .together import Together
+from .trainer import Recipe, Trainer, only
 
 
 def load_single(model: str) -> tuple[Any, Any]:
@@ -21,25 +23,67 @@ def load_single(model: str) -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(MaterialConfig, Training):
-    """What is trained on what, and where the result goes."""
+class TrainConfig(MaterialConfig):
+    """What is trained on what, and where the result goes; how is said by the recipe that a subclass adds."""
 
-    out: Path = Path("recurrent")
+    out: Path = Path("memory")
     """Folder for the trained memory. Progress is kept beside it until the end: the same command goes on where it stopped."""
     model: str = "smollm2"
     """The language model."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained, without the rest."""
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the saved weights."""
+        return torch.float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRecurrentConfig(TrainConfig, RecurrentTraining):
+    """What `mnemic train recurrent` does."""
+
+    out: Path = Path("recurrent")
+    """Folder for the trained memory. Progress is kept beside it until the end: the same command goes on where it stopped."""
     weights: Literal["float32", "bfloat16"] = "float32"
     """Type of the saved weights; what is reported is measured with them."""
 
     def __post_init__(self) -> None:
-        """Check the numbers of both."""
+        """Check the numbers of text and recipe."""
         MaterialConfig.__post_init__(self)
-        Training.__post_init__(self)
+        RecurrentTraining.__post_init__(self)
 
     @property
-    def recipe(self) -> Training:
+    def recipe(self) -> RecurrentTraining:
         """How it is trained, without the rest."""
-        return Training(**{f.name: getattr(self, f.name) for f in fields(Training)})
+        return only(RecurrentTraining, self)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the saved weights."""
+        chosen: torch.dtype = getattr(torch, self.weights)
+        return chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResonanceConfig(TrainConfig, ResonanceTraining):
+    """What `mnemic train resonance` does."""
+
+    out: Path = Path("resonance")
+    """Folder for the trained memory. Progress is kept beside it until the end: the same command goes on where it stopped."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers of text and recipe."""
+        MaterialConfig.__post_init__(self)
+        ResonanceTraining.__post_init__(self)
+
+    @property
+    def recipe(self) -> ResonanceTraining:
+        """How it is trained, without the rest."""
+        return only(ResonanceTraining, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +145,9 @@ def _train(
     together.wait()
     if not together.first:
         material = prepare(config, texts, model, tokenizer, tell)
-    trainer = Trainer(model, material.frozen, material.parts, material.head, config.recipe, together)
+    trainer = Trainer(model, material.frozen, material.parts, material.head, config.recipe, together, tell)
     trained = trainer.train(folder=progress, tell=tell)
-    trained.memory.to(getattr(torch, config.weights))
+    trained.memory.to(config.dtype)
     held = material.parts.held
     summary = TrainSummary(
         out=config.out,

@@ -40,10 +40,10 @@ class GRUMemoryWithDecay(nn.Module):
         self.size, self.decay, self.cell = config.size, config.decay, config.cell
         generator = torch.Generator().manual_seed(seed)
         gates = 3 if cell == "gru" else 2
-        self.weight_in = _uniform(gates * size, input_size, generator=generator)
+        self.weight_in = uniform(gates * size, input_size, generator=generator)
         self.bias_in = nn.Parameter(torch.zeros(gates * size))
         if cell == "gru":
-            self.weight_state = _uniform(3 * size, size, generator=generator)
+            self.weight_state = uniform(3 * size, size, generator=generator)
             self.bias_state = nn.Parameter(torch.zeros(3 * size))
 
     def forward(self, x: Tensor, state: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -76,5 +76,6 @@ class GRUMemoryWithDecay(nn.Module):
         return states, states[:, -1] if length else state
 
 
-def _uniform(rows: int, columns: int, *, generator: torch.Generator) -> nn.Parameter:
+def uniform(rows: int, columns: int, *, generator: torch.Generator) -> nn.Parameter:
+    """Return weights `[rows, columns]`, uniform in +-1/sqrt(columns)."""
     return nn.Parameter((torch.rand(rows, columns, generator=generator) * 2 - 1) / math.sqrt(columns))

@@ -26,6 +26,8 @@ class RecurrentConfig:
     """"gru", or "mingru", whose recurrence is linear and scanned in parallel."""
     segment: int = 1
     """Real tokens per update: 1, or so many whose mean is taken in at once."""
+    output_gate: bool = False
+    """Let each token choose what it reads of the state: `W_out (m * silu(W_read x))` in place of `W_out m`."""
     seed: int = 0
     """Of the initial weights."""
 

@@ -5,28 +5,44 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, silu
 
 from ...arguments import check_names
 from ...errors import ShapeError, rule_got_do
 from ..base import HostSpec, Memory, Site, State, StepContext
 from ..readouts import Readouts
-from .cell import GRUMemoryWithDecay
+from .cell import GRUMemoryWithDecay, uniform
 from .config import SITES, Cell, RecurrentConfig, decay_of
 from .segments import split
 from .state import check_finite
 
 _EPSILON = 1e-6
+_READS = 7919
+"""Added to a site's seed for the weights of its output gate, which aren't those of any site's cell."""
 
 
 class _Part(nn.Module):
-    """Cell and readout of one site: `x + sigmoid(gate) * W_out m`, with `W_out` zero until it is trained."""
+    """Cell and readout of one site: `x + sigmoid(gate) * W_out m`, with `W_out` zero until it is trained.
+
+    With an output gate, m is multiplied by `silu(W_read x)` before (as in arXiv 2312.06635 eq. 8): what a token reads of the
+    state depends on the token.
+    """
 
     def __init__(self, hidden_size: int, config: RecurrentConfig, seed: int) -> None:
         super().__init__()
+        self.config = config
         self.cell = GRUMemoryWithDecay(hidden_size, config.size, decay=config.decay, cell=config.cell, seed=seed)
         self.weight_out = nn.Parameter(torch.zeros(hidden_size, config.size))
         self.gate = nn.Parameter(torch.zeros(hidden_size))
+        if config.output_gate:
+            self.weight_read = uniform(config.size, hidden_size, generator=torch.Generator().manual_seed(seed + _READS))
+
+    def read(self, states: Tensor, inputs: Tensor) -> Tensor:
+        """Return what is added at each position `[B, T, D]`, from the states there `[B, T, K]` and the inputs `[B, T, D]`."""
+        dtype = states.dtype
+        if self.config.output_gate:
+            states = states * silu(linear(inputs, self.weight_read.to(dtype)))
+        return torch.sigmoid(self.gate.to(dtype)) * linear(states, self.weight_out.to(dtype))
 
 
 class RecurrentMemory(Memory):
@@ -48,6 +64,7 @@ class RecurrentMemory(Memory):
         cell: Cell = "gru",
         segment: int = 1,
         seed: int = 0,
+        output_gate: bool = False,
     ) -> None:
         """Choose sites, size and fading; see `RecurrentConfig`.
 
@@ -59,6 +76,7 @@ class RecurrentMemory(Memory):
             cell: "gru" or "mingru".
             segment: real tokens per update.
             seed: of the initial weights.
+            output_gate: let each token choose what it reads of the state.
 
         Raises:
             ConfigError: if one of them can't be used.
@@ -66,7 +84,9 @@ class RecurrentMemory(Memory):
         super().__init__()
         decay = decay if half_life is None else decay_of(half_life)
         chosen = check_names("Sites", sites, SITES, least=1)
-        self.config = RecurrentConfig(sites=chosen, size=size, decay=decay, cell=cell, segment=segment, seed=seed)
+        self.config = RecurrentConfig(
+            sites=chosen, size=size, decay=decay, cell=cell, segment=segment, seed=seed, output_gate=output_gate
+        )
         self.at = nn.ModuleDict()
         self._sites: dict[str, Site] = {}
         self._readouts = Readouts()
@@ -98,6 +118,7 @@ class RecurrentMemory(Memory):
             "cell": c.cell,
             "segment": c.segment,
             "seed": c.seed,
+            "output_gate": c.output_gate,
         }
 
     def begin(self, token_ids: Tensor | None, mask: Tensor) -> State:
@@ -136,8 +157,7 @@ class RecurrentMemory(Memory):
             after = torch.cat([start[:, None], after], dim=1)
             states = after.gather(1, cut.seen[..., None].expand(-1, -1, self.config.size))
             new = {name: last, f"{name}.total": cut.total, f"{name}.tokens": cut.tokens}
-        shift = torch.sigmoid(part.gate.to(start.dtype)) * linear(states, part.weight_out.to(start.dtype))
-        shift = torch.where(context.mask[..., None], shift, 0.0)
+        shift = torch.where(context.mask[..., None], part.read(states, inputs), 0.0)
         return (x + shift).to(x.dtype), {**state, **new}
 
     def carry_on(self, state: State, *, gradients: bool = False) -> None:
