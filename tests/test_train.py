@@ -12,12 +12,14 @@ import torch
 from fixtures.letters import Letters
 from mnemic.checkpoint import load_pretrained
 from mnemic.errors import ConfigError, InputError
+from mnemic.memories.resonance import ResonanceMemory
 from mnemic.testing import tiny_model
 from mnemic.testing.models import VOCAB
 from mnemic.train.corpus import Streams, documents, split, windows
 from mnemic.train.frozen import Freezer
 from mnemic.train.recurrent import RecurrentTraining
-from mnemic.train.run import TrainRecurrentConfig, run
+from mnemic.train.resonance import ResonanceTraining
+from mnemic.train.run import TrainRecurrentConfig, TrainResonanceConfig, run
 from mnemic.train.top import Head, close_loss, exact_loss
 from mnemic.train.trainer import Trainer
 
@@ -287,3 +289,33 @@ def test_what_can_be_refused_early_is(tmp_path: Path, text: Path) -> None:
         TrainRecurrentConfig(window=1)
     with pytest.raises(ConfigError, match="shares that leave something"):
         TrainRecurrentConfig(development=0.5, held=0.6)
+
+
+@pytest.mark.parametrize(("part", "trained", "shut"), [("damping", "damping", "strength"), ("readout", "strength", "damping")])
+def test_half_a_resonance_gate_is_trained_and_the_other_stays_shut(part: Any, trained: str, shut: str) -> None:
+    model, freezer, frozen = prepared()
+    parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
+    recipe = ResonanceTraining(epochs=1, common=50, rows=4, rate=2e-2, observed=400, parts=part)
+    trainer = Trainer(model, frozen, parts, freezer.head, recipe)
+    assert isinstance(trainer.memory, ResonanceMemory)
+    place = trainer.memory.place("top")
+    alone = trainer.loss(parts.held, how="alone")
+    assert trainer.loss(parts.held, how="reset") == alone
+    trainer.train(folder=None, tell=lambda stage, done, size: None)
+    assert getattr(place, shut).item() == 0.0
+    assert getattr(place, trained).item() != 0.0
+    assert trainer.loss(parts.held, how="reset") < alone
+
+
+def test_the_command_trains_a_resonance_gate(tmp_path: Path, text: Path) -> None:
+    settings: dict[str, Any] = {"separator": "=", "window": WINDOW, "epochs": 2, "common": 50, "rows": 4, "observed": 400}
+    config = TrainResonanceConfig(data=text, rate=2e-2, out=tmp_path / "gate", **settings)
+    told: list[str] = []
+    summary = run(config, tell=lambda stage, done, size: told.append(stage), loads=lambda name: (tiny_model("llama"), Letters()))
+    assert summary.memory < summary.alone
+    assert "prototypes" in told
+    (memory,) = load_pretrained(tmp_path / "gate", tiny_model("llama")).memories
+    assert memory.active()
+    for wrong in ({"parts": "all"}, {"observed": 1}, {"vigilance": 2.0}, {"settled": -1}):
+        with pytest.raises(ConfigError):
+            TrainResonanceConfig(**wrong)
