@@ -291,6 +291,45 @@ def test_what_can_be_refused_early_is(tmp_path: Path, text: Path) -> None:
         TrainRecurrentConfig(development=0.5, held=0.6)
 
 
+@pytest.mark.parametrize("sites", [("middle",), ("input", "top")])
+def test_inside_a_host_gradients_flow_through_it_and_its_weights_stay(sites: tuple[str, ...], tmp_path: Path) -> None:
+    recipe = RecurrentTraining(sites=sites, size=16, decay=0.99, rows=4, epochs=2, rate=2e-2, truncate=2, output_gate=True)
+
+    def trainer() -> tuple[Any, Trainer, list[int]]:
+        model, freezer, frozen = prepared(tmp_path / "states")
+        parts = split([len(d.ids) for d in frozen], development=0.2, held=0.25, seed=0)
+        return model, Trainer(model, frozen, parts, freezer.head, recipe), parts.held
+
+    def silent(stage: str, done: int, size: int) -> None:
+        return None
+
+    model, one, held = trainer()
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    alone = one.loss(held, how="alone")
+    trained = one.train(folder=None, tell=silent)
+    carried, reset, other = (one.loss(held, how=how) for how in ("carried", "reset", "other"))
+    assert carried < reset < alone
+    assert carried < other
+    for name, value in model.named_parameters():
+        assert torch.equal(value, before[name]), name
+        assert value.requires_grad
+        assert value.grad is None
+    # stopped after the first epoch, it goes on bit for bit
+
+    class Stopped(Exception):
+        pass
+
+    def stop(stage: str, done: int, size: int) -> None:
+        if stage == "epoch 2":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        trainer()[1].train(folder=tmp_path / "run", tell=stop)
+    resumed = trainer()[1].train(folder=tmp_path / "run", tell=silent)
+    for name, value in trained.memory.state_dict().items():
+        assert torch.equal(value, resumed.memory.state_dict()[name]), name
+
+
 @pytest.mark.parametrize(("part", "trained", "shut"), [("damping", "damping", "strength"), ("readout", "strength", "damping")])
 def test_half_a_resonance_gate_is_trained_and_the_other_stays_shut(part: Any, trained: str, shut: str) -> None:
     model, freezer, frozen = prepared()

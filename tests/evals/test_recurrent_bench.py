@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from mnemic.evals.recurrent import RecurrentBenchConfig, run
 from mnemic.evals.recurrent.drift import measure
 from mnemic.evals.results import to_json
 from mnemic.evals.tables import tables_of
+from mnemic.hosts import attach
+from mnemic.memories.recurrent import GRUMemoryWithDecay, RecurrentMemory
 from mnemic.testing import tiny_model
 from mnemic.testing.models import VOCAB
 
@@ -25,10 +28,14 @@ class _Letters:
         return {"input_ids": [ord(c) % (VOCAB - 2) for c in str(text)]}
 
 
+def cells(count: int, input_size: int, **settings: Any) -> list[GRUMemoryWithDecay]:
+    return [GRUMemoryWithDecay(input_size, 8, seed=seed, **settings) for seed in range(count)]
+
+
 def test_a_disturbance_fades_as_stated_where_nothing_else_moves_the_state() -> None:
     """Inputs of zero and zero biases leave a linear state to its gate of one half and its decay."""
     x = torch.zeros(2000, 6)
-    found = measure(x, decay=0.9, cell="mingru", size=8, seeds=2, tell=lambda: None)
+    found = measure(x, cells(2, 6, decay=0.9, cell="mingru"), title="mingru", tell=lambda: None)
     # each token keeps 0.9 * (1 - sigmoid(0)) = 0.45 of it
     assert found.half_life == 1.0
     assert found.stated == pytest.approx(math.log(2) / -math.log(0.9))
@@ -37,8 +44,8 @@ def test_a_disturbance_fades_as_stated_where_nothing_else_moves_the_state() -> N
 
 def test_a_stream_that_moves_moves_the_state() -> None:
     x = torch.randn(5000, 6, generator=torch.Generator().manual_seed(0))
-    kept = measure(x, decay=1.0, cell="gru", size=8, seeds=2, tell=lambda: None)
-    faded = measure(x, decay=0.5, cell="gru", size=8, seeds=2, tell=lambda: None)
+    kept = measure(x, cells(2, 6, decay=1.0), title="gru", tell=lambda: None)
+    faded = measure(x, cells(2, 6, decay=0.5), title="gru", tell=lambda: None)
     assert len(kept.norms) == 5
     assert 0 < faded.last < kept.last < 1
     assert kept.half_life >= faded.half_life
@@ -62,6 +69,28 @@ def test_a_small_run_fills_every_table(tmp_path: Path) -> None:
         run(RecurrentBenchConfig(data=path), loads=lambda: (tiny_model("llama"), _Letters()))
     with pytest.raises(InputError, match="readable UTF-8"):
         run(RecurrentBenchConfig(data=tmp_path / "none"), loads=lambda: (tiny_model("llama"), _Letters()))
+
+
+def test_a_trained_memory_is_measured_beside_the_random_ones(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("the old van is grey and the new one is green. " * 60, encoding="utf-8")
+    model = tiny_model("llama")
+    handle = attach(model, [RecurrentMemory(("top",), 4, 0.5, cell="mingru")])
+    handle.save_pretrained(tmp_path / "memory")
+    handle.detach()
+    sizes: dict[str, Any] = {"tokens": 2000, "size": 8, "seeds": 1, "length": 50, "pairs": 2, "new_tokens": 4}
+    config = RecurrentBenchConfig(data=path, decays=(1.0, 0.9), memory=tmp_path / "memory", **sizes)
+    summary = run(config, loads=lambda: (tiny_model("llama"), _Letters()))
+    # whatever decay it was saved with, it is measured with those that were asked for
+    assert [(d.cell, d.decay) for d in summary.drift[4:]] == [("mingru, trained", 1.0), ("mingru, trained", 0.9)]
+    assert summary.drift[4].last > summary.drift[5].last > 0
+    handle = attach(model, [RecurrentMemory(("middle",), 4)])
+    handle.save_pretrained(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="One recurrent memory at the top is measured"):
+        run(
+            RecurrentBenchConfig(data=path, memory=tmp_path / "elsewhere", **sizes),
+            loads=lambda: (tiny_model("llama"), _Letters()),
+        )
 
 
 def test_settings_out_of_range() -> None:

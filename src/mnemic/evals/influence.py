@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from ..checkpoint import load_pretrained
 from ..errors import ConfigError, InputError, rule_got_do
 from ..memories.recurrent import RecurrentMemory
 from ..memories.recurrent.config import RecurrentConfig
 from ..train.material import MaterialConfig, prepare, texts_of
+from ..train.passes import step_top
 from ..train.run import load_single
 from ..train.top import Head
-from ..train.trainer import step_top
 from .environment import Environment, describe
 from .progress import Progress
 from .results import command_line, published
 from .scoring import Interval, bootstrap_mean
+from .trained import recurrent_at_top
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,17 +101,7 @@ def run(
     with Progress("reading", 1 + len(config.decays), shown=progress) as bar:
         texts = texts_of(config)
         model, tokenizer = loads(config.model)
-        handle = load_pretrained(config.memory.expanduser(), model)
-        try:
-            memory = handle.memories[0]
-            if len(handle.memories) != 1 or not isinstance(memory, RecurrentMemory) or memory.config.sites != ("top",):
-                raise ConfigError(
-                    rule_got_do(
-                        "Influence is measured of one recurrent memory at the top.",
-                        f"{[m.name for m in handle.memories]} in {config.memory.name}",
-                        "Train one with `mnemic train recurrent`.",
-                    )
-                )
+        with recurrent_at_top(config.memory, model) as memory:
             material = prepare(config, texts, model, tokenizer, lambda stage, done, size: bar.say(f"{stage} {done}/{size}"))
             bar.advance()
             documents = [material.frozen[i].states for i in material.parts.held]
@@ -129,8 +119,6 @@ def run(
                 bar.say(f"decay {decay:g}")
                 found.append(_measure(memory, decay, documents, config, material.head))
                 bar.advance()
-        finally:
-            handle.detach()
     return InfluenceSummary(
         command=command_line("influence", config, InfluenceConfig()),
         environment=describe(None),

@@ -22,10 +22,11 @@ from ..memories.resonance import ResonanceMemory
 from ..train.corpus import documents, windows
 from ..train.frozen import Freezer, Frozen
 from ..train.material import Material, MaterialConfig, prepare, texts_of
+from ..train.passes import step_top
 from ..train.resonance import ResonanceTraining
 from ..train.run import load_single
 from ..train.top import Head, exact_loss
-from ..train.trainer import Trainer, only, step_top
+from ..train.trainer import Trainer, only
 from .environment import Environment, describe
 from .progress import Progress
 from .results import command_line, published

@@ -219,7 +219,7 @@ def _recurrent(data: Data) -> tuple[Table, ...]:
     tokens = data["config"]["tokens"]
     return (
         Table(
-            title=f"A state of random weights over {tokens:,} tokens, {data['config']['seeds']} seeds",
+            title=f"A state over {tokens:,} tokens; of random weights, {data['config']['seeds']} seeds, unless it says trained",
             header=(
                 "cell",
                 "decay",

@@ -1,4 +1,4 @@
-"""The recurrent memory of `mnemic train recurrent`: at the top, carried from window to window."""
+"""The recurrent memory of `mnemic train recurrent`, carried from window to window."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..memories.base import Memory
 from ..memories.recurrent import RecurrentMemory
@@ -17,12 +18,19 @@ _HORIZONS = (5, 1000)
 """Tokens that the numbers of a state begin by remembering, from the shortest to the longest."""
 
 
+_OPEN = 1e-3
+"""Standard deviation of readouts inside a host at first: at zero the memory would be left out, and no gradient would reach it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecurrentTraining(Recipe):
     """How a recurrent memory is trained, whatever the text."""
 
+    sites: tuple[str, ...] = ("top",)
+    """Any of "input", "middle", "top". At the top alone, states of the host that are read once take its place; elsewhere every
+    window goes through the host, many times slower."""
     size: int = 256
-    """Numbers in the state."""
+    """Numbers in the state of a site."""
     decay: float = 0.999
     """What stays of the state per token, in (0, 1]."""
     cell: Cell = "mingru"
@@ -37,17 +45,22 @@ class RecurrentTraining(Recipe):
     def __post_init__(self) -> None:
         """Check the numbers."""
         super().__post_init__()
-        RecurrentConfig(size=self.size, decay=self.decay, cell=self.cell, segment=self.segment)
+        RecurrentConfig(sites=self.sites, size=self.size, decay=self.decay, cell=self.cell, segment=self.segment)
 
     @property
     def carries(self) -> bool:
         """Whether the state goes on from window to window in training."""
         return self.carry
 
+    @property
+    def at_top(self) -> bool:
+        """Whether the memory sits at the top alone."""
+        return self.sites == ("top",)
+
     def make(self) -> RecurrentMemory:
-        """Return a new memory at the top."""
+        """Return a new memory."""
         return RecurrentMemory(
-            ("top",),
+            self.sites,
             self.size,
             self.decay,
             cell=self.cell,
@@ -57,20 +70,23 @@ class RecurrentTraining(Recipe):
         )
 
     def begin(self, memory: Memory, documents: Sequence[Frozen], tell: Stage) -> None:
-        """Spread the horizons of the gates, where they are looked at without the state."""
+        """Spread the horizons of the gates, where they are looked at without the state; open readouts inside the host."""
         assert isinstance(memory, RecurrentMemory)
-        if self.cell == "mingru":
-            _spread_horizons(memory, self.seed)
+        parts: list[Any] = list(memory.at.values())
+        for number, part in enumerate(parts):
+            draw = torch.Generator().manual_seed(self.seed + number)
+            with torch.no_grad():
+                if self.cell == "mingru":
+                    part.cell.bias_in[: self.size] = _spread(self.size, draw)
+                if not self.at_top:
+                    part.weight_out.normal_(0.0, _OPEN, generator=draw)
 
 
-def _spread_horizons(memory: RecurrentMemory, seed: int) -> None:
-    """Let the numbers of a new "mingru" state begin with horizons T from 5 to 1,000 tokens, evenly in their logarithm.
+def _spread(size: int, draw: torch.Generator) -> Tensor:
+    """Return biases `[size]` of update gates whose horizons T spread over `_HORIZONS`, evenly in their logarithm: -log(T - 1).
 
-    Biases of the update gates become -log(T - 1): chrono initialisation (arXiv 1804.11188, section 2). A state all of which is
-    overwritten within a few tokens carries nothing across a window, and one that never is learns slowly.
+    Chrono initialisation (arXiv 1804.11188, section 2). A state all of which is overwritten within a few tokens carries nothing
+    across a window, and one that never is learns slowly.
     """
-    cell: Any = memory.at["top"].cell
     shortest, longest = _HORIZONS
-    drawn = torch.rand(cell.size, generator=torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        cell.bias_in[: cell.size] = -torch.log(torch.exp(drawn * math.log(longest / shortest)) * shortest - 1)
+    return -torch.log(torch.exp(torch.rand(size, generator=draw) * math.log(longest / shortest)) * shortest - 1)

@@ -1,4 +1,4 @@
-"""Training of one memory at the top of a frozen host, on windows that the host can't see across."""
+"""Training of one memory on a frozen host, on windows that the host can't see across."""
 
 import hashlib
 import json
@@ -16,12 +16,13 @@ from torch import Tensor
 from ..arguments import check_count
 from ..errors import ConfigError, InputError, rule_got_do
 from ..hosts import Handle, attach
-from ..memories.base import Memory, Site, State, StepContext
+from ..memories.base import Memory, State
 from . import checkpoint
 from .corpus import Parts, Streams
 from .frozen import Frozen
+from .passes import AtTop, Inside, Pass, Window
 from .together import Together
-from .top import Head, close_loss, exact_loss
+from .top import Head
 
 _CLIP = 1.0
 _WARM_UP = 30
@@ -68,9 +69,14 @@ class Recipe(ABC):
         """Whether the state goes on from window to window in training."""
         return False
 
+    @property
+    def at_top(self) -> bool:
+        """Whether the memory sits at the top alone, where states that were kept take the place of the host."""
+        return True
+
     @abstractmethod
     def make(self) -> Memory:
-        """Return a new memory at the top.
+        """Return a new memory.
 
         Raises:
             ConfigError: if a setting can't be used.
@@ -135,7 +141,7 @@ class Trainer:
         Raises:
             ConfigError: if a setting can't be used.
         """
-        self._frozen, self._parts, self._head, self._recipe = frozen, parts, head, recipe
+        self._frozen, self._parts, self._recipe = frozen, parts, recipe
         self._together = together or Together()
         self._sizes = [len(document.ids) for document in frozen]
         self.memory = recipe.make()
@@ -143,8 +149,12 @@ class Trainer:
         recipe.begin(self.memory, [frozen[i] for i in parts.train], tell)
         self._weights = [weight for weight in self.memory.parameters() if weight.requires_grad]
         self._optimizer = torch.optim.AdamW(self._weights, lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.99))
-        counts = torch.bincount(torch.cat([frozen[i].ids.flatten() for i in parts.train]), minlength=len(head.weight))
-        self._common = torch.nonzero(counts)[:, 0][counts[counts > 0].argsort(descending=True, stable=True)[: recipe.common]]
+        if recipe.at_top:
+            counts = torch.bincount(torch.cat([frozen[i].ids.flatten() for i in parts.train]), minlength=len(head.weight))
+            order = counts[counts > 0].argsort(descending=True, stable=True)[: recipe.common]
+            self._pass: Pass = AtTop(self.memory, head, torch.nonzero(counts)[:, 0][order], recipe.sample)
+        else:
+            self._pass = Inside(self.memory, model, self.handle)
 
     def train(self, *, folder: Path | None, tell: Stage) -> Trained:
         """Train until the epochs are over or the development loss stops falling; the best epoch's weights are kept.
@@ -206,20 +216,23 @@ class Trainer:
             raise InputError(rule_got_do("Another document needs two or more.", f"{len(documents)}", "Give a longer text."))
         out = []
         for number, index in enumerate(documents):
-            document, state, rows = self._frozen[index], self._fresh(1), []
+            state, rows = self._pass.fresh(1), []
             if how == "other":
-                for window in self._frozen[documents[(number + 1) % len(documents)]].states:
-                    state = self._step(window[None].float(), state)[1]
+                for window in self._of(documents[(number + 1) % len(documents)]):
+                    _, state = self._pass.measure(window, state)
             start = state
-            for ids, states in zip(document.ids, document.states, strict=True):
+            for window in self._of(index):
                 if how == "alone":
-                    shift = torch.zeros(1, *states.shape)
+                    rows.append(self._pass.alone(window))
                 else:
-                    shift, state = self._step(states[None].float(), state if how == "carried" else start)
-                rows.append(exact_loss(shift[0], states, ids, self._head))
+                    nats, state = self._pass.measure(window, state if how == "carried" else start)
+                    rows.append(nats)
             out.append(torch.stack(rows))
             tell("measure", number + 1, len(documents))
         return out
+
+    def _of(self, document: int) -> list[Window]:
+        return [Window(self._frozen[document], place) for place in range(self._sizes[document])]
 
     def _over(self, course: _Course) -> bool:
         since = len(course.losses) - 1 - int(np.argmin(course.losses)) if course.losses else 0
@@ -242,7 +255,7 @@ class Trainer:
     def _epoch(self, course: _Course, steps: int, tell: Stage) -> None:
         recipe = self._recipe
         mine = self._order(course.epoch, self._together.rank)
-        streams, state = Streams(self._sizes, recipe.rows, mine), self._fresh(recipe.rows)
+        streams, state = Streams(self._sizes, recipe.rows, mine), self._pass.fresh(recipe.rows)
         losses: list[Tensor] = []
 
         def begin(row: int) -> None:
@@ -257,9 +270,8 @@ class Trainer:
             # a process without documents goes on beside the others until all are through
             more = self._together.any(bool(places))
             if places:
-                drawn = torch.Generator().manual_seed(_SAMPLES * recipe.seed + course.step)
-                sample = torch.randint(0, len(self._head.weight), (recipe.sample,), generator=drawn)
-                loss, state = self._loss(places, state if recipe.carries else self._fresh(recipe.rows), sample)
+                draw = torch.Generator().manual_seed(_SAMPLES * recipe.seed + course.step)
+                loss, state = self._loss(places, state if recipe.carries else self._pass.fresh(recipe.rows), draw)
                 losses.append(loss)
             windows += more
             course.step += more
@@ -269,15 +281,12 @@ class Trainer:
                 losses = []
                 tell(f"epoch {course.epoch + 1}", course.step, steps)
 
-    def _loss(self, places: Sequence[tuple[int, int, int]], state: State, sample: Tensor) -> tuple[Tensor, State]:
+    def _loss(self, places: Sequence[tuple[int, int, int]], state: State, draw: torch.Generator) -> tuple[Tensor, State]:
         """Return the loss of the next windows, (row, document, window) of each, and the state of all rows after them."""
         rows = torch.tensor([row for row, _, _ in places])
-        here = [(self._frozen[document], window) for _, document, window in places]
-        states = torch.stack([d.states[w] for d, w in here]).float()
-        shift, after = self._step(states, {name: value[rows] for name, value in state.items()})
-        ids, normaliser = torch.stack([d.ids[w] for d, w in here]), torch.stack([d.normaliser[w] for d, w in here])
-        loss = close_loss(shift, states, ids, normaliser, self._head, self._common, sample).mean()
-        return loss, {name: value.index_copy(0, rows, after[name]) for name, value in state.items()}
+        here = [Window(self._frozen[document], window) for _, document, window in places]
+        nats, after = self._pass.train(here, {name: value[rows] for name, value in state.items()}, draw)
+        return nats.mean(), {name: value.index_copy(0, rows, after[name]) for name, value in state.items()}
 
     def _descend(self, losses: Sequence[Tensor], course: _Course, steps: int) -> None:
         warm, cool = min(1.0, course.step / _WARM_UP), 0.5 * (1 + math.cos(math.pi * min(1.0, course.step / steps)))
@@ -290,12 +299,6 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self._weights, _CLIP)
         self._optimizer.step()
 
-    def _fresh(self, rows: int) -> State:
-        return self.memory.begin(None, torch.ones(rows, 1, dtype=torch.bool))
-
-    def _step(self, states: Tensor, state: State) -> tuple[Tensor, State]:
-        return step_top(self.memory, states, state)
-
     def _identity(self) -> str:
         """Return what a training that is taken up again must have in common with the one that was begun."""
         text = hashlib.sha256()
@@ -304,13 +307,3 @@ class Trainer:
             text.update(f"{index} {tuple(ids.shape)}".encode() + ids.numpy().tobytes())
         about = {"host": self.memory.bound_to, "text": text.hexdigest(), "processes": self._together.size}
         return json.dumps({**asdict(self._recipe), **about}, sort_keys=True)
-
-
-def step_top(memory: Memory, states: Tensor, state: State) -> tuple[Tensor, State]:
-    """Return what a memory at the top adds to states `[B, W, D]`, and its state after them."""
-    rows, width = states.shape[:2]
-    context = StepContext(
-        site=Site("top"), token_ids=None, mask=torch.ones(rows, width, dtype=torch.bool), kept=torch.arange(width)
-    )
-    changed, after = memory.step(states, state, context)
-    return changed - states, after

@@ -3,6 +3,8 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,12 +15,15 @@ from torch import Tensor
 
 from ...errors import ConfigError, InputError, rule_got_do
 from ...hosts.reader import HostReader
+from ...memories.recurrent import GRUMemoryWithDecay
+from ...memories.recurrent.config import Cell
 from ...models import load_model
 from ...train.corpus import documents
 from ..environment import Environment, describe
 from ..progress import Progress
 from ..results import command_line, published
 from ..scoring import Interval
+from ..trained import recurrent_at_top
 from . import drift, speed, timing
 from .drift import Drift
 from .timing import Timing
@@ -33,7 +38,7 @@ class RecurrentBenchConfig:
     """What `mnemic bench recurrent` measures."""
 
     data: Path = Path("wikitext2_valid.txt")
-    """A long text, read in windows: its states in the model's middle are the stream."""
+    """A long text, read in windows: its states in the model's middle are the stream (for a trained memory those of the top)."""
     tokens: int = 100_000
     """Tokens of the stream."""
     decays: tuple[float, ...] = (1.0, 0.99, 0.97, 0.9)
@@ -48,6 +53,8 @@ class RecurrentBenchConfig:
     """Timings of either way, in turn."""
     new_tokens: int = 64
     """Tokens per generation for the speed with both memories attached."""
+    memory: Path | None = None
+    """Folder of a recurrent memory trained at the top: its cell is measured too, with each decay set, on states of the top."""
     model: str = "smollm2"
     """The language model."""
     seed: int = 0
@@ -95,16 +102,31 @@ def run(
     begun = time.perf_counter()
     (text,) = documents(config.data, None)
     open_model = loads or partial(load_model, config.model)
-    cells = ("gru", "mingru")
+    cells: tuple[Cell, ...] = ("gru", "mingru")
     thousands = math.ceil(config.tokens / 1000) * config.seeds * len(config.decays) * len(cells)
     with Progress("reading", config.tokens + 100 * thousands + 2000 * config.pairs, shown=progress) as bar:
-        stream = _stream(*open_model(), text, config, bar)
+        model, tokenizer = open_model()
+        with nullcontext() if config.memory is None else recurrent_at_top(config.memory, model) as memory:
+            trained = None if memory is None else deepcopy(memory.at["top"].cell)
+        middle, top = _streams(model, tokenizer, text, config, bar)
         bar.say("drift")
         drifts = [
-            drift.measure(stream, decay=decay, cell=cell, size=config.size, seeds=config.seeds, tell=partial(bar.advance, 100))
+            drift.measure(
+                middle,
+                [
+                    GRUMemoryWithDecay(middle.shape[1], config.size, decay=decay, cell=cell, seed=seed)
+                    for seed in range(config.seed, config.seed + config.seeds)
+                ],
+                title=cell,
+                tell=partial(bar.advance, 100),
+            )
             for cell in cells
             for decay in config.decays
         ]
+        if isinstance(trained, GRUMemoryWithDecay):
+            for decay in config.decays:
+                trained.decay = decay
+                drifts.append(drift.measure(top, [trained], title=f"{trained.cell}, trained", tell=lambda: None))
         bar.say("timing the recurrence")
         timings = [
             timing.measure(
@@ -114,7 +136,7 @@ def run(
             for backward in (False, True)
         ]
         bar.say("timing generation")
-        speeds = {
+        speeds: dict[str, Interval] = {
             cell: speed.measure(
                 open_model,
                 pairs=config.pairs,
@@ -138,21 +160,26 @@ def run(
     )
 
 
-def _stream(model: Any, tokenizer: Any, text: str, config: RecurrentBenchConfig, bar: Progress) -> Tensor:
-    """Return the states `[N, D]` of the model's middle, divided by their root mean square as the memory takes them in."""
+def _streams(model: Any, tokenizer: Any, text: str, config: RecurrentBenchConfig, bar: Progress) -> tuple[Tensor, Tensor]:
+    """Return states `[N, D]` of the model's middle and top, divided by their root mean square as the memory takes them in."""
     ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"][: config.tokens]
     if len(ids) < config.tokens:
         raise InputError(
             rule_got_do(f"The text has {config.tokens} tokens or more.", f"{len(ids)}", "Give a longer one, or lower tokens.")
         )
     reader = HostReader(model, tokenizer)
-    layer = reader.num_layers // 2
+    layers = (reader.num_layers // 2, reader.num_layers)
     window = min(_WINDOW, reader.window or _WINDOW)
     pieces = [ids[begin : begin + window] for begin in range(0, len(ids), window)]
-    rows = []
+    rows: dict[int, list[Tensor]] = {layer: [] for layer in layers}
     for begin in range(0, len(pieces), _AT_ONCE):
-        for read in reader.read_tokens(pieces[begin : begin + _AT_ONCE], (layer,)):
-            rows.append(read.states[layer])
+        for read in reader.read_tokens(pieces[begin : begin + _AT_ONCE], layers):
+            for layer in layers:
+                rows[layer].append(read.states[layer])
             bar.advance(len(read.token_ids))
-    x = torch.cat(rows)
+    middle, top = (torch.cat(rows[layer]) for layer in layers)
+    return _scaled(middle), _scaled(top)
+
+
+def _scaled(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + _EPSILON)

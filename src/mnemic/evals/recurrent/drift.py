@@ -1,7 +1,7 @@
 """Does a state without decay explode, drift or collapse? Norms, directions and half-lives over a long stream."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ _FADE = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """What one cell's state did, averaged over seeds.
+    """What the state of one kind of cell did, averaged over cells.
 
     norms: of the state after each thousand tokens, over sqrt(K). first, last: their means over the first and the last tenth.
     saturated: share of numbers beyond 0.95 in size, in the last tenth. turning: 1 - cosine of states a thousand tokens apart,
@@ -37,12 +37,11 @@ class Drift:
 
 
 @torch.no_grad()
-def measure(x: Tensor, *, decay: float, cell: str, size: int, seeds: int, tell: Callable[[], None]) -> Drift:
-    """Run cells of random weights over a stream `[N, D]` of states that were divided by their root mean square."""
-    rows, lives = [], []
-    for seed in range(seeds):
-        made = GRUMemoryWithDecay(x.shape[1], size, decay=decay, cell=cell, seed=seed)  # type: ignore[arg-type]  # a Literal
-        state, kept = torch.zeros(1, size), []
+def measure(x: Tensor, cells: Sequence[GRUMemoryWithDecay], *, title: str, tell: Callable[[], None]) -> Drift:
+    """Run cells of one decay over a stream `[N, D]` of states that were divided by their root mean square."""
+    decay, rows, lives = cells[0].decay, [], []
+    for made in cells:
+        state, kept = torch.zeros(1, made.size), []
         for begin in range(0, len(x), _CHUNK):
             _, state = made(x[None, begin : begin + _CHUNK], state)
             kept.append(state[0])
@@ -58,7 +57,7 @@ def measure(x: Tensor, *, decay: float, cell: str, size: int, seeds: int, tell: 
     late = states[:, -tenth:]
     return Drift(
         decay=decay,
-        cell=cell,
+        cell=title,
         norms=norms.mean(0).tolist(),
         first=float(norms[:, :tenth].mean()),
         last=float(norms[:, -tenth:].mean()),
