@@ -29,6 +29,7 @@ from .generation import (
 )
 from .host_texts import HostTexts
 from .hosts import attach
+from .keeping import Keeping
 from .learning import PerText, Teacher, make_lessons
 from .memories.base import Memory
 from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router
@@ -40,7 +41,7 @@ from .settling import settle
 from .store import open_store
 from .store.base import Store
 from .store.checks import check_scope, check_text, check_texts
-from .types import Hit, Item, Learned, Reply, Spoke, Status
+from .types import Hit, Learned, Reply, Spoke
 
 POINTER = "pointer"
 READERS = (POINTER,)
@@ -105,7 +106,7 @@ def load(
         raise
 
 
-class MemoryLM:
+class MemoryLM(Keeping):
     """A language model that is taught, asked, and says which memory spoke. Threads may share it; calls run one at a time."""
 
     def __init__(
@@ -412,27 +413,7 @@ class MemoryLM:
         hits = self.recall(query, scope=scope)
         return Explanation(query=query, text=explain(hits, spoke), hits=tuple(hits))
 
-    # -- keeping -------------------------------------------------------------------------------------------------------------
-
-    def items(
-        self, scope: str | None = None, category: str | None = None, status: Status | None = "active", limit: int | None = None
-    ) -> list[Item]:
-        """Return stored items, oldest first. `status=None` lists superseded and forgotten ones too.
-
-        Raises:
-            NotFound: if nothing was ever taught in the scope, and something in others.
-        """
-        return self.store.items(self._scope(scope), status=status, category=category, limit=limit)
-
-    def forget(self, item_id: str, scope: str | None = None, reason: str = "asked for") -> Item:
-        """Hide an item: it is no longer recalled and never speaks.
-
-        Raises:
-            InputError: if the id is no text.
-            NotFound: if the scope has no such item.
-        """
-        with self._lock:
-            return self.store.forget(item_id, self._scope(scope), reason)
+    # -- calibrating -----------------------------------------------------------------------------------------------------------
 
     def calibrate(
         self,
@@ -483,9 +464,6 @@ class MemoryLM:
         return report
 
     # -- inside --------------------------------------------------------------------------------------------------------------
-
-    def _scope(self, scope: str | None) -> str:
-        return self.scope if scope is None else check_scope(scope)
 
     def _written_scope(self, scope: str | None) -> str:
         """Return a scope to look into; the store refuses a mistyped one."""

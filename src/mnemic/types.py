@@ -68,11 +68,27 @@ class Event:
 
     seq: int
     at: float
-    kind: Literal["add", "update", "supersede", "forget"]
+    kind: Literal["add", "update", "supersede", "forget", "undo", "erase"]
     item_id: str
     reason: str
+    operation: int
+    """Number of the first event of the operation that this one belongs to: what `undo` takes."""
     text: str | None = None
     """The text that an "add" or "update" brought; only `history` fills it in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """What `erase` did.
+
+    files: how many were searched. left: names of those that still hold a piece of the text or of a vector. related: ids of items
+    that it superseded or was superseded by, which are still there and may say something alike.
+    """
+
+    item_id: str
+    files: int
+    left: tuple[str, ...]
+    related: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

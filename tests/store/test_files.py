@@ -142,8 +142,9 @@ def test_a_newer_format_is_refused_and_not_touched(tmp_path: Path) -> None:
 
 def test_an_older_format_is_brought_up_to_date_at_once_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(tmp_path)
-    good = ("0002_colours", "ALTER TABLE items ADD COLUMN colour TEXT; CREATE TABLE colours (name TEXT);")
-    broken = ("0003_broken", "ALTER TABLE missing ADD COLUMN colour TEXT;")
+    formats = len(schema.MIGRATIONS)
+    good = (f"{formats + 1:04}_colours", "ALTER TABLE items ADD COLUMN colour TEXT; CREATE TABLE colours (name TEXT);")
+    broken = (f"{formats + 2:04}_broken", "ALTER TABLE missing ADD COLUMN colour TEXT;")
     monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, good, broken])
     with pytest.raises(StoreError, match="no such table"):
         open_store(tmp_path)
@@ -151,7 +152,7 @@ def test_an_older_format_is_brought_up_to_date_at_once_or_not_at_all(tmp_path: P
     with open_store(tmp_path) as store:
         assert store.count("home") == 3
     db = sqlite3.connect(tmp_path / "mnemic.db")
-    assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert db.execute("PRAGMA user_version").fetchone() == (formats + 1,)
     assert [name for (name,) in db.execute("SELECT name FROM migrations ORDER BY name")] == [m[0] for m in schema.MIGRATIONS]
     assert db.execute("SELECT count(*) FROM colours").fetchone() == (0,)
     db.close()

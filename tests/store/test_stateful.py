@@ -1,6 +1,7 @@
 """Random lives of a store: the embedded one and the reference agree after every step."""
 
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,9 @@ class Lives(RuleBasedStateMachine):
         self.stores = [self.opened(), self.opened()]
         self.ids: list[tuple[str, str]] = []
         """(id in the embedded store, id in the reference) of every item ever made."""
+        self.gone: set[str] = set()
+        self.moments: list[tuple[float, list[Item]]] = []
+        """Times after steps, and what there was then."""
 
     def teardown(self) -> None:
         for store in self.stores:
@@ -79,6 +83,27 @@ class Lives(RuleBasedStateMachine):
         self.same_error(
             lambda: self.reference.forget(theirs, scope, "asked"), lambda: self.stores[side].forget(mine, scope, "asked")
         )
+
+    @rule(scope=SCOPES, side=st.integers(0, 1), back=st.none() | st.integers(0, 12))
+    def undo(self, scope: str, side: int, back: int | None) -> None:
+        """The last operation that holds, or any of the last ones, whether or not it can be."""
+        operation = None if back is None else max(1, self.reference.revision - back)
+        self.same_error(
+            lambda: self.reference.undo(scope, "mistake", operation=operation),
+            lambda: self.stores[side].undo(scope, "mistake", operation=operation),
+        )
+
+    @rule(place=PLACES, scope=SCOPES, side=st.integers(0, 1))
+    def erase(self, place: int, scope: str, side: int) -> None:
+        mine, theirs = self.pair(place)
+        names = dict(self.ids)
+        related: list[tuple[str, ...]] = []
+        if self.same_error(
+            lambda: related.append(self.reference.erase(theirs, scope).related),
+            lambda: related.append(self.stores[side].erase(mine, scope).related),
+        ):
+            assert sorted(related[0]) == sorted(names[i] for i in related[1])
+            self.gone.add(theirs)
 
     @rule(place=PLACES, scope=SCOPES, side=st.integers(0, 1))
     def touch(self, place: int, scope: str, side: int) -> None:
@@ -127,6 +152,10 @@ class Lives(RuleBasedStateMachine):
                 self.compare_words(store, WORDS, 50, scope)
             mine = store.get_states(list(names), "host")
             assert {names[i]: data for i, data in mine.items()} == self.reference.get_states(list(names.values()), "host")
+        self.moments.append((time.time(), [still(plain(i)) for i in self.reference.items(None, status=None)]))
+        for at, there in self.moments[:: max(1, len(self.moments) // 4)]:
+            then = [still(plain(i, names)) for i in self.stores[0].items(None, status=None, as_of=at)]
+            assert then == [item for item in there if item.id not in self.gone]
         for item in self.reference.items(None, status=None)[-2:]:
             mine = next(m for m, theirs in self.ids if theirs == item.id)
             told_history = [(told(e, names), e.text) for e in self.stores[0].history(mine, item.scope)]
@@ -172,8 +201,13 @@ def plain(item: Item, names: dict[str, str] | None = None) -> Item:
     return replace(item, created=0.0, said=0.0, last_used=None if item.last_used is None else 1.0, **named)
 
 
-def told(event: Event, names: dict[str, str] | None = None) -> tuple[int, str, str, str]:
-    return event.seq, event.kind, (names or {}).get(event.item_id, event.item_id), event.reason
+def still(item: Item) -> Item:
+    """Return an item without its uses, which aren't kept in time."""
+    return replace(item, uses=0, last_used=None)
+
+
+def told(event: Event, names: dict[str, str] | None = None) -> tuple[int, str, int, str, str]:
+    return event.seq, event.kind, event.operation, (names or {}).get(event.item_id, event.item_id), event.reason
 
 
 Lives.TestCase.settings = settings(

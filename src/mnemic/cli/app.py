@@ -8,13 +8,16 @@ from .. import __version__
 from .ask import ask
 from .bench import bench
 from .doctor import doctor
+from .erase import erase
 from .exits import EPILOG, Group
 from .forget import forget
+from .history import history
 from .learn import learn
 from .list import list_items
 from .plot import plot
 from .recall import recall
 from .train import train
+from .undo import undo
 from .why import why
 
 app = typer.Typer(
@@ -49,7 +52,10 @@ app.command("ask")(ask)
 app.command("recall")(recall)
 app.command("why")(why)
 app.command("list")(list_items)
+app.command("history")(history)
 app.command("forget")(forget)
+app.command("undo")(undo)
+app.command("erase")(erase)
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")
 app.add_typer(plot, name="plot")

@@ -1,9 +1,11 @@
 """`mnemic list`."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import typer
 
+from ..errors import InputError, rule_got_do
 from ..types import Item
 from . import options, output, session
 
@@ -17,13 +19,23 @@ def list_items(
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="How many at most.", show_default="all")
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help='As it was then: a local date, or date and time ("2026-05-01 14:30").',
+            show_default="now",
+        ),
+    ] = None,
     store: options.Store = options.DEFAULT_STORE,
     scope: options.Scope = "default",
     as_json: options.Json = False,
 ) -> None:
     """List what is remembered, oldest first. Loads no model."""
+    then = None if as_of is None else _seconds(as_of)
     with session.open_records(store) as records:
-        items = records.items(scope, status=None if status == "all" else status, category=category, limit=limit)
+        items = records.items(scope, status=None if status == "all" else status, category=category, limit=limit, as_of=then)
     if as_json:
         output.emit_json(items)
         return
@@ -36,3 +48,12 @@ def list_items(
 
 def _row(item: Item) -> tuple[str, ...]:
     return item.id, item.category or "-", item.status, output.when(item.created), item.text
+
+
+def _seconds(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError as error:
+        raise InputError(
+            rule_got_do("A time is a date, or a date and a time.", repr(text), 'Write it like "2026-05-01 14:30".')
+        ) from error

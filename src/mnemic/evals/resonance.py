@@ -32,7 +32,7 @@ from .progress import Progress
 from .results import command_line, published
 from .scoring import Interval, mean_over_seeds
 
-_TEMPERATURES = tuple(round(0.7 + 0.025 * n, 3) for n in range(21))
+_TEMPERATURES = tuple(round(0.8 + 0.025 * n, 3) for n in range(13))
 """Factors of all states that development text chooses from."""
 _PIECE = 8
 """Windows of one file that count as a document."""

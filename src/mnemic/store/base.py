@@ -7,7 +7,7 @@ an id in another scope, raise `NotFound`.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from ..types import Event, FloatArray, Item, NewItem, Status
+from ..types import Erased, Event, FloatArray, Item, NewItem, Status
 
 
 class Scored(NamedTuple):
@@ -68,6 +68,19 @@ class Store(Protocol):
         """Hide an item: it is no longer found, listed as forgotten. Forgetting a forgotten item changes nothing."""
         ...
 
+    def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
+        """Undo an operation of a scope, None for the last one that still holds; return its items as they are now.
+
+        Raises:
+            NotFound: if the scope has no such operation, or nothing left to undo.
+            StoreError: if it is undone already, erased something, or something later has to be undone first.
+        """
+        ...
+
+    def erase(self, item_id: str, scope: str) -> Erased:
+        """Remove everything of an item but the fact that it was there, and look for what is left. Its id is then unknown."""
+        ...
+
     def get(self, item_id: str, scope: str) -> Item:
         """Return an item, whatever its status."""
         ...
@@ -80,8 +93,12 @@ class Store(Protocol):
         category: str | None = None,
         limit: int | None = None,
         offset: int = 0,
+        as_of: float | None = None,
     ) -> list[Item]:
-        """Return items by creation time. `scope=None` means every scope (front ends never pass it)."""
+        """Return items by creation time. `scope=None` means every scope (front ends never pass it).
+
+        With `as_of`, in seconds since the epoch, they are as they were then; what was erased since was never there.
+        """
         ...
 
     def count(self, scope: str | None = None) -> int:
@@ -93,7 +110,7 @@ class Store(Protocol):
         ...
 
     def history(self, item_id: str, scope: str) -> list[Event]:
-        """Return what happened to an item, oldest first, with the texts it had."""
+        """Return what happened to an item, oldest first, with the texts it had; of an erased one without any."""
         ...
 
     def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:

@@ -13,6 +13,8 @@ from . import schema
 
 DATABASE = "mnemic.db"
 STATES = "states.db"
+BACKUPS = ".before-format-"
+"""Between the database's name and a format, in the name of the copy that the migration to it leaves."""
 BUSY_SECONDS = 5.0
 """How long a write waits for another process's write."""
 
@@ -99,6 +101,7 @@ def open_database(folder: Path) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             if schema.version_of(db) < len(schema.MIGRATIONS):
+                _back_up(db, path)
                 db.execute("BEGIN IMMEDIATE")
                 schema.migrate(db)
                 db.execute("COMMIT")
@@ -106,6 +109,26 @@ def open_database(folder: Path) -> sqlite3.Connection:
             db.close()
             raise
     return db
+
+
+def empty_log(db: sqlite3.Connection) -> None:
+    """Move what the write-ahead log holds into the database and cut the log to nothing, as far as other processes let it."""
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _back_up(db: sqlite3.Connection, path: Path) -> None:
+    """Copy a database aside before its tables change; a copy that is there already is of the same format, and stays."""
+    target = path.with_name(f"{path.name}{BACKUPS}{schema.version_of(db) + 1}")
+    if target.exists():
+        return
+    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    try:
+        with closing(connect(str(draft))) as copy:
+            db.backup(copy)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def open_in_memory() -> sqlite3.Connection:

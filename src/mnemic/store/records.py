@@ -24,6 +24,20 @@ LEFT JOIN counters c ON c.item = i.seq
 LEFT JOIN items older ON older.seq = i.supersedes
 LEFT JOIN items newer ON newer.seq = i.superseded_by
 """
+SELECT_ITEMS_AS_OF = """
+SELECT i.seq, i.id, s.name, p.text, p.category, p.importance, p.source, j.reason, e.status, i.created, j.at, c.last_used,
+       coalesce(c.uses, 0), older.id, newer.id
+FROM (SELECT item, max(seq) AS seq FROM journal WHERE at <= :as_of GROUP BY item) last
+JOIN journal e ON e.seq = last.seq
+JOIN items i ON i.seq = e.item
+JOIN scopes s ON s.id = i.scope
+JOIN payloads p ON p.event = e.said
+JOIN journal j ON j.seq = e.said
+LEFT JOIN counters c ON c.item = i.seq
+LEFT JOIN items older ON older.seq = i.supersedes
+LEFT JOIN items newer ON newer.seq = e.superseded_by
+"""
+"""The same columns, as they were at a time; uses are those of today. Erased items were never there."""
 _SELECT_INDEXED = """
 SELECT i.seq, i.id, i.status, p.text, p.category, v.key
 FROM {source} JOIN payloads p ON p.event = i.payload JOIN vectors v ON v.event = i.payload
@@ -51,6 +65,15 @@ def revision_of(db: sqlite3.Connection) -> int:
     return revision
 
 
+def erased_since(db: sqlite3.Connection, scope: str, revision: int) -> bool:
+    """Return whether an item of a scope was erased after a revision."""
+    sql = (
+        "SELECT 1 FROM journal j JOIN items i ON i.seq = j.item JOIN scopes s ON s.id = i.scope"
+        " WHERE j.seq > ? AND j.kind = 'erase' AND s.name = ? LIMIT 1"
+    )
+    return db.execute(sql, (revision, scope)).fetchone() is not None
+
+
 def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:
     """Return an item of a scope, whatever its status.
 
@@ -62,6 +85,23 @@ def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:
     if row is None:
         raise no_item(item_id, scope)
     return Found(row[0], item_of(row))
+
+
+def seq_of(db: sqlite3.Connection, item_id: str, scope: str) -> int:
+    """Return the row number of an item of a scope, also of an erased one.
+
+    Raises:
+        InputError: if the id is no text.
+        NotFound: if the scope never had such an item.
+    """
+    row = db.execute(
+        "SELECT i.seq FROM items i JOIN scopes s ON s.id = i.scope WHERE i.id = ? AND s.name = ?",
+        (checks.check_id(item_id), scope),
+    ).fetchone()
+    if row is None:
+        raise no_item(item_id, scope)
+    seq: int = row[0]
+    return seq
 
 
 def item_of(row: tuple[Any, ...]) -> Item:
@@ -151,11 +191,13 @@ def add(db: sqlite3.Connection, new: NewItem, key: FloatArray) -> Item:
             (item_id, scope, now, replaced[0].seq if replaced else None),
         )
     )
-    say(db, log(db, now, "add", seq, new.reason), seq, new, key)
+    event = log(db, now, "add", seq, new.reason)
+    say(db, event, seq, new, key)
+    keep(db, event)
     db.execute("UPDATE scopes SET active = active + ? WHERE id = ?", (1 - len(replaced), scope))
     for older in replaced:
-        log(db, now, "supersede", older.seq, new.reason)
         db.execute("UPDATE items SET status = 'superseded', superseded_by = ? WHERE seq = ?", (seq, older.seq))
+        keep(db, log(db, now, "supersede", older.seq, new.reason, operation=event))
     return Item(
         id=item_id,
         scope=new.scope,
@@ -179,9 +221,29 @@ def replaced_by(new: NewItem) -> list[str]:
     return list(dict.fromkeys([*([] if new.supersedes is None else [new.supersedes]), *new.also_supersedes]))
 
 
-def log(db: sqlite3.Connection, at: float, kind: str, seq: int, reason: str) -> int:
-    """Append an event to the journal and return its number."""
-    return _inserted(db.execute("INSERT INTO journal (at, kind, item, reason) VALUES (?, ?, ?, ?)", (at, kind, seq, reason)))
+def log(db: sqlite3.Connection, at: float, kind: str, seq: int, reason: str, *, operation: int | None = None) -> int:
+    """Append an event to the journal and return its number. Without an operation that it belongs to, it begins one.
+
+    `keep` has to follow, once the item is what the event made of it.
+    """
+    event = _inserted(
+        db.execute(
+            "INSERT INTO journal (at, kind, item, reason, operation) VALUES (?, ?, ?, ?, ?)", (at, kind, seq, reason, operation)
+        )
+    )
+    if operation is None:
+        db.execute("UPDATE journal SET operation = seq WHERE seq = ?", (event,))
+        db.execute("INSERT INTO operations (seq, scope) SELECT ?, scope FROM items WHERE seq = ?", (event, seq))
+    return event
+
+
+def keep(db: sqlite3.Connection, event: int) -> None:
+    """Write what its item is now beside an event."""
+    db.execute(
+        "UPDATE journal SET (status, said, superseded_by) ="
+        " (SELECT i.status, i.payload, i.superseded_by FROM items i WHERE i.seq = journal.item) WHERE seq = ?",
+        (event,),
+    )
 
 
 def say(db: sqlite3.Connection, event: int, seq: int, new: NewItem, key: FloatArray) -> None:

@@ -54,7 +54,39 @@ CREATE TABLE vectors (event INTEGER PRIMARY KEY REFERENCES payloads (event) ON D
 CREATE TABLE counters (item INTEGER PRIMARY KEY REFERENCES items (seq), uses INTEGER NOT NULL, last_used REAL NOT NULL);
 """
 
-MIGRATIONS: list[tuple[str, str]] = [("0001_items_journal_payloads", _FIRST)]
+_SECOND = """
+-- what is undone as a whole: events that one call wrote; its number is its first event's
+CREATE TABLE operations (
+    seq INTEGER PRIMARY KEY REFERENCES journal (seq),
+    scope INTEGER NOT NULL REFERENCES scopes (id),
+    undoes INTEGER REFERENCES operations (seq),
+    undone_by INTEGER REFERENCES operations (seq)
+);
+CREATE INDEX operations_by_scope ON operations (scope, seq);
+
+-- of its item, after the event; `said` is the payload that it then had
+ALTER TABLE journal ADD COLUMN operation INTEGER;
+ALTER TABLE journal ADD COLUMN status TEXT;
+ALTER TABLE journal ADD COLUMN said INTEGER;
+ALTER TABLE journal ADD COLUMN superseded_by INTEGER;
+
+-- until now the events of one call had the same time
+CREATE TEMP TABLE first_events AS SELECT at, min(seq) AS seq FROM journal GROUP BY at;
+CREATE INDEX temp.first_events_by_time ON first_events (at);
+UPDATE journal SET
+    operation = (SELECT f.seq FROM first_events f WHERE f.at = journal.at),
+    status = CASE kind WHEN 'supersede' THEN 'superseded' WHEN 'forget' THEN 'forgotten' ELSE 'active' END,
+    said = (SELECT max(p.event) FROM journal j JOIN payloads p ON p.event = j.seq
+            WHERE j.item = journal.item AND j.seq <= journal.seq),
+    superseded_by = (SELECT i.superseded_by FROM items i WHERE i.seq = journal.item AND EXISTS (
+        SELECT 1 FROM journal j WHERE j.item = journal.item AND j.seq <= journal.seq AND j.kind = 'supersede'));
+DROP TABLE first_events;
+INSERT INTO operations (seq, scope)
+    SELECT j.seq, i.scope FROM journal j JOIN items i ON i.seq = j.item WHERE j.operation = j.seq;
+CREATE INDEX journal_by_operation ON journal (operation, seq);
+"""
+
+MIGRATIONS: list[tuple[str, str]] = [("0001_items_journal_payloads", _FIRST), ("0002_operations", _SECOND)]
 """(name, SQL). Only ever appended to."""
 
 

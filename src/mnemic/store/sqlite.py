@@ -11,12 +11,12 @@ from types import TracebackType
 
 import numpy as np
 
-from ..arguments import check_count
+from ..arguments import check_count, check_number
 from ..errors import EncoderMismatch, StoreError, rule_got_do
-from ..types import Event, FloatArray, Item, NewItem, Status
-from . import checks, records, schema
+from ..types import Erased, Event, FloatArray, Item, NewItem, Status
+from . import checks, erasure, lifecycle, records, schema
 from .base import Scored
-from .connection import STATES, explained, open_database, open_in_memory
+from .connection import DATABASE, STATES, empty_log, explained, open_database, open_in_memory
 from .index import ExactIndex, SearchIndex
 from .states import STATES_BYTES, StateCache
 
@@ -152,7 +152,9 @@ class SqliteStore:
                 source=old.source if source is None else source,
             )
             checked = records.checked_key(new, self._require_dim())
-            records.say(db, records.log(db, time.time(), "update", seq, reason), seq, new, checked)
+            event = records.log(db, time.time(), "update", seq, reason)
+            records.say(db, event, seq, new, checked)
+            records.keep(db, event)
             item = records.find(db, item_id, scope).item
         self._states.drop([item_id])
         return item
@@ -169,13 +171,54 @@ class SqliteStore:
             seq, item = records.find(db, item_id, scope)
             if item.status == "forgotten":
                 return item
-            records.log(db, time.time(), "forget", seq, reason)
             db.execute("UPDATE items SET status = 'forgotten' WHERE seq = ?", (seq,))
+            records.keep(db, records.log(db, time.time(), "forget", seq, reason))
             if item.status == "active":
                 db.execute("UPDATE scopes SET active = active - 1 WHERE name = ?", (scope,))
             item = records.find(db, item_id, scope).item
         self._states.drop([item_id])
         return item
+
+    def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
+        """Undo an operation of a scope, None for the last one that still holds; return its items as they are now.
+
+        An operation is what one item's `insert`, `update`, `forget` or `undo` did; its number is its first event's. An undone
+        insertion is forgotten; undoing an undo brings back what was undone.
+
+        Raises:
+            NotFound: if the scope has no such operation, or nothing left to undo.
+            StoreError: if it is undone already, erased something, or something later has to be undone first.
+        """
+        checks.check_label("reason", reason)
+        with self._writing() as db:
+            records.require_scope(db, scope)
+            chosen = lifecycle.last_operation(db, scope) if operation is None else check_count("operation", operation, 1)
+            ids = lifecycle.undo(db, chosen, scope, reason)
+            items = [records.find(db, item_id, scope).item for item_id in ids]
+        self._states.drop(ids)
+        return items
+
+    def erase(self, item_id: str, scope: str) -> Erased:
+        """Remove everything of an item but the fact that it was there, and search every file of the store for what is left.
+
+        Raises:
+            NotFound: if the scope is unknown, or has no such item.
+        """
+        with self._writing() as db:
+            records.require_scope(db, scope)
+            said, related = erasure.erase(db, item_id, scope)
+        self._states.drop([item_id])
+        # it holds texts and vectors of dead rows
+        self._indexes.pop(scope, None)
+        files, left = 0, tuple[str, ...]()
+        if self.location != MEMORY:
+            folder = Path(self.location)
+            erasure.remove_backups(folder, DATABASE)
+            self._states.empty_log()
+            with self._reading() as db:
+                empty_log(db)
+                files, left = erasure.search(db, folder, said)
+        return Erased(item_id=item_id, files=files, left=left, related=related)
 
     def get(self, item_id: str, scope: str) -> Item:
         """Return an item, whatever its status.
@@ -195,24 +238,32 @@ class SqliteStore:
         category: str | None = None,
         limit: int | None = None,
         offset: int = 0,
+        as_of: float | None = None,
     ) -> list[Item]:
         """Return items by creation time. `scope=None` means every scope (front ends never pass it).
+
+        With `as_of`, in seconds since the epoch, they are as they were then; what was erased since was never there.
 
         Raises:
             NotFound: if the scope is unknown; a store without any scope has an empty answer for all.
             InputError: if the category is no text.
         """
         checks.check_label("category", category)
-        wanted = {"s.name": scope, "i.status": status, "p.category": category}
+        select, of_status = (records.SELECT_ITEMS, "i.status") if as_of is None else (records.SELECT_ITEMS_AS_OF, "e.status")
+        wanted = {"s.name": scope, of_status: status, "p.category": category}
         given = {column: value for column, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{column} = ?" for column in given) or "1"
+        where = " AND ".join(f"{column} = :{column[2:]}" for column in given) or "1"
+        values: dict[str, object] = {column[2:]: value for column, value in given.items()}
+        if as_of is not None:
+            check_number("as_of", as_of)
+            values["as_of"] = as_of
         limit = -1 if limit is None else check_count("limit", limit, 0)
         offset = check_count("offset", offset, 0)
         with self._reading() as db:
             if scope is not None:
                 records.require_scope(db, scope)
-            sql = f"{records.SELECT_ITEMS} WHERE {where} ORDER BY i.seq LIMIT ? OFFSET ?"
-            return [records.item_of(row) for row in db.execute(sql, (*given.values(), limit, offset))]
+            sql = f"{select} WHERE {where} ORDER BY i.seq LIMIT :limit OFFSET :offset"
+            return [records.item_of(row) for row in db.execute(sql, {**values, "limit": limit, "offset": offset})]
 
     def count(self, scope: str | None = None) -> int:
         """Return the number of active items, of a scope or of all. Reads one row."""
@@ -226,19 +277,22 @@ class SqliteStore:
             return [name for (name,) in db.execute("SELECT name FROM scopes ORDER BY name")]
 
     def history(self, item_id: str, scope: str) -> list[Event]:
-        """Return what happened to an item, oldest first, with the texts it had.
+        """Return what happened to an item, oldest first, with the texts it had; of an erased one that it was there, and no text.
 
         Raises:
             NotFound: if the scope has no such item.
         """
         with self._reading() as db:
-            seq = records.find(db, item_id, scope).seq
+            seq = records.seq_of(db, item_id, scope)
             rows = db.execute(
-                "SELECT j.seq, j.at, j.kind, j.reason, p.text FROM journal j LEFT JOIN payloads p ON p.event = j.seq"
+                "SELECT j.seq, j.at, j.kind, j.reason, p.text, j.operation FROM journal j LEFT JOIN payloads p ON p.event = j.seq"
                 " WHERE j.item = ? ORDER BY j.seq",
                 (seq,),
             ).fetchall()
-        return [Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text) for n, at, kind, reason, text in rows]
+        return [
+            Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text, operation=operation)
+            for n, at, kind, reason, text, operation in rows
+        ]
 
     def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
         """Return the k active items with the highest cosine to an L2-normalised `[E]`; best first, the older first on ties."""
@@ -319,14 +373,14 @@ class SqliteStore:
         while True:
             with self._reading() as db:
                 rows = db.execute(
-                    "SELECT j.seq, j.at, j.kind, i.id, j.reason FROM journal j JOIN items i ON i.seq = j.item"
+                    "SELECT j.seq, j.at, j.kind, i.id, j.reason, j.operation FROM journal j JOIN items i ON i.seq = j.item"
                     " WHERE j.seq > ? ORDER BY j.seq LIMIT 1000",
                     (after,),
                 ).fetchall()
             if not rows:
                 return
-            for seq, at, kind, item_id, reason in rows:
-                yield Event(seq=seq, at=at, kind=kind, item_id=item_id, reason=reason)
+            for seq, at, kind, item_id, reason, operation in rows:
+                yield Event(seq=seq, at=at, kind=kind, item_id=item_id, reason=reason, operation=operation)
             after = rows[-1][0]
 
     def check(self) -> list[str]:
@@ -416,7 +470,7 @@ class SqliteStore:
             index = self._indexes.get(scope)
             if index is not None and index.revision == revision:
                 return index
-            if index is None or index.wasteful:
+            if index is None or index.wasteful or records.erased_since(db, scope, index.revision):
                 index = ExactIndex(self._require_dim(), capacity=max(256, 2 * self.count(scope)))
                 changed = db.execute(records.SELECT_ACTIVE, {"scope": scope})
             else:

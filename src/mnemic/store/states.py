@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .connection import connect
+from .connection import connect, empty_log
 from .schema import version_of
 
 STATES_BYTES = 256 * 2**20
@@ -78,6 +78,12 @@ class StateCache:
         if items and (self._open is not None or (self._path is not None and self._path.exists())):
             with self._tolerant():
                 self._database().executemany("DELETE FROM states WHERE item = ?", [(item,) for item in items])
+
+    def empty_log(self) -> None:
+        """Leave nothing of what was dropped in the write-ahead log, as far as other processes let it."""
+        if self._path is not None and self._path.exists():
+            with self._tolerant():
+                empty_log(self._database())
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,103 @@
+"""Erasing: what an item was made of is removed, and then every file of the store is searched for it."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from . import records
+from .connection import BACKUPS
+from .lifecycle import ERASED
+
+_PIECE = 24
+"""Bytes of a piece that is searched for. A long text or a vector may lie in several pages of a file."""
+_PIECES = 8
+"""How many are searched for, spread evenly over a text or vector."""
+_SHORTEST = 8
+"""Bytes below which a text isn't searched for: a short word is in anything."""
+_CHUNK = 2**22
+_HOLDERS = [("payloads", "text"), ("payloads", "category"), ("payloads", "source"), ("journal", "reason"), ("vectors", "key")]
+
+
+class Said(NamedTuple):
+    """What an item was made of."""
+
+    texts: list[str]
+    vectors: list[bytes]
+
+
+def erase(db: sqlite3.Connection, item_id: str, scope: str) -> tuple[Said, tuple[str, ...]]:
+    """Remove everything of an item but its events, in a transaction that the caller holds. Return what it was made of.
+
+    Raises:
+        NotFound: if the scope has no such item, or it is erased already.
+    """
+    seq, item = records.find(db, item_id, scope)
+    of_item = "SELECT seq FROM journal WHERE item = ?"
+    rows = db.execute(f"SELECT text, category, source FROM payloads WHERE event IN ({of_item})", (seq,))
+    texts = [value for row in rows for value in row]
+    vectors = [key for (key,) in db.execute(f"SELECT key FROM vectors WHERE event IN ({of_item})", (seq,))]
+    reasons = [reason for (reason,) in db.execute("SELECT reason FROM journal WHERE item = ?", (seq,))]
+    related = db.execute(
+        "SELECT i.id FROM items i WHERE i.payload IS NOT NULL AND i.seq <> ?1 AND (i.supersedes = ?1 OR i.superseded_by = ?1"
+        " OR i.seq IN (SELECT supersedes FROM items WHERE seq = ?1)"
+        " OR i.seq IN (SELECT superseded_by FROM items WHERE seq = ?1)) ORDER BY i.seq",
+        (seq,),
+    ).fetchall()
+    db.execute("UPDATE items SET payload = NULL, status = ? WHERE seq = ?", (ERASED, seq))
+    # vectors go with their payloads
+    db.execute(f"DELETE FROM payloads WHERE event IN ({of_item})", (seq,))
+    db.execute("DELETE FROM counters WHERE item = ?", (seq,))
+    db.execute("UPDATE journal SET reason = ?, said = NULL WHERE item = ?", (ERASED, seq))
+    if item.status == "active":
+        db.execute("UPDATE scopes SET active = active - 1 WHERE name = ?", (scope,))
+    records.keep(db, records.log(db, time.time(), "erase", seq, ERASED))
+    return Said([*(text for text in texts if text), *reasons], vectors), tuple(one for (one,) in related)
+
+
+def search(db: sqlite3.Connection, folder: Path, said: Said) -> tuple[int, tuple[str, ...]]:
+    """Return how many files of a folder were searched, and the names of those that hold a piece of what an item was made of.
+
+    What something else in the store says too doesn't count.
+    """
+    wanted = {piece for text in said.texts for piece in _cut(text.encode()) if len(piece) >= _SHORTEST}
+    # a piece of few different bytes, such as zeros, is in anything
+    wanted |= {piece for vector in said.vectors for piece in _cut(vector) if len(set(piece)) > _PIECE // 2}
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    found = {path.name: _held(path, wanted) for path in files}
+    legitimate = {piece for piece in set().union(*found.values()) if _elsewhere(db, piece)}
+    return len(files), tuple(name for name, held in found.items() if held - legitimate)
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    last = max(0, len(data) - _PIECE)
+    for begin in sorted({last * n // (_PIECES - 1) for n in range(_PIECES)}):
+        yield data[begin : begin + _PIECE]
+
+
+def _elsewhere(db: sqlite3.Connection, piece: bytes) -> bool:
+    """Return whether something that is still there holds a piece."""
+    return any(
+        db.execute(f"SELECT 1 FROM {table} WHERE instr(CAST({name} AS BLOB), ?) > 0 LIMIT 1", (piece,)).fetchone()
+        for table, name in _HOLDERS
+    )
+
+
+def _held(path: Path, wanted: set[bytes]) -> set[bytes]:
+    """Return the pieces that a file holds."""
+    tail, held = b"", set[bytes]()
+    # another process may remove a file meanwhile
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            window = tail + chunk
+            held |= {piece for piece in wanted - held if piece in window}
+            tail = window[-_PIECE:]
+    return held
+
+
+def remove_backups(folder: Path, database: str) -> None:
+    """Remove copies that migrations left: they hold what is erased."""
+    for path in folder.glob(f"{database}{BACKUPS}*"):
+        path.unlink(missing_ok=True)

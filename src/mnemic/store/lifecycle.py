@@ -1,0 +1,111 @@
+"""Undoing operations: statements inside a transaction that the caller holds. See docs/design/lifecycle.md."""
+
+import sqlite3
+import time
+from typing import NamedTuple
+
+from ..errors import NotFound, StoreError, rule_got_do
+from . import records
+
+ERASED = "erased"
+"""Status of an item of which nothing is left but its events, and what takes the place of their reasons."""
+
+
+class _Kept(NamedTuple):
+    """What an item was after an event."""
+
+    status: str
+    said: int | None
+    superseded_by: int | None
+
+
+def last_operation(db: sqlite3.Connection, scope: str) -> int:
+    """Return the last operation of a scope that still holds and can be undone.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    row = db.execute(
+        "SELECT max(o.seq) FROM operations o JOIN scopes s ON s.id = o.scope"
+        " WHERE s.name = ? AND o.undoes IS NULL AND o.undone_by IS NULL"
+        " AND EXISTS (SELECT 1 FROM journal j JOIN items i ON i.seq = j.item WHERE j.operation = o.seq AND i.status <> ?)"
+        " AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.operation = o.seq AND j.kind = 'erase')",
+        (scope, ERASED),
+    ).fetchone()
+    if row[0] is None:
+        raise NotFound(rule_got_do("Something must have happened to be undone.", f"nothing in scope {scope!r}", "Nothing to do."))
+    found: int = row[0]
+    return found
+
+
+def undo(db: sqlite3.Connection, operation: int, scope: str, reason: str) -> list[str]:
+    """Undo an operation, and return the ids of its items that are not as they were any more.
+
+    Raises:
+        NotFound: if the scope has no such operation.
+        StoreError: if it is undone already, erased something, or something later has to be undone first.
+    """
+    row = db.execute(
+        "SELECT o.undone_by, o.undoes FROM operations o JOIN scopes s ON s.id = o.scope WHERE o.seq = ? AND s.name = ?",
+        (operation, scope),
+    ).fetchone()
+    if row is None:
+        raise NotFound(
+            rule_got_do(
+                f"What is undone is an operation of the scope {scope!r}.",
+                repr(operation)[:80],
+                "Give the number of its first event, as `mnemic history` shows it.",
+            )
+        )
+    undone_by, undoes = row
+    if undone_by is not None:
+        raise _cannot(f"operation {operation}, which operation {undone_by} undid", f"Undo {undone_by} to bring it back.")
+    events = db.execute(
+        "SELECT j.seq, j.item, j.kind, i.id, i.status, i.payload, i.superseded_by, j.status, j.said, j.superseded_by"
+        " FROM journal j JOIN items i ON i.seq = j.item WHERE j.operation = ? ORDER BY j.seq",
+        (operation,),
+    ).fetchall()
+    if any(kind == "erase" for _, _, kind, *_ in events):
+        raise _cannot(f"operation {operation}, which erased", "Teach it again.")
+    left = [event for event in events if event[4] != ERASED]
+    if not left:
+        raise _cannot(f"operation {operation}, whose items are erased", "Teach them again.")
+    for _, seq, _, item_id, *states in left:
+        if _Kept(*states[:3]) != _Kept(*states[3:]):
+            later = db.execute("SELECT max(operation) FROM journal WHERE item = ?", (seq,)).fetchone()[0]
+            raise _cannot(
+                f"operation {operation}, after which operation {later} changed the item {item_id!r}", f"Undo {later} first."
+            )
+    now, first = time.time(), None
+    for event, seq, _, _, status, *_ in reversed(left):
+        before = _before(db, event, seq)
+        db.execute(
+            "UPDATE items SET status = ?, payload = ?, superseded_by = ? WHERE seq = ?",
+            (before.status, before.said, before.superseded_by, seq),
+        )
+        change = (before.status == "active") - (status == "active")
+        db.execute("UPDATE scopes SET active = active + ? WHERE name = ?", (change, scope))
+        made = records.log(db, now, "undo", seq, reason, operation=first)
+        first = made if first is None else first
+        records.keep(db, made)
+    db.execute("UPDATE operations SET undoes = ? WHERE seq = ?", (operation, first))
+    db.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (first, operation))
+    if undoes is not None:
+        # what was undone holds again
+        db.execute("UPDATE operations SET undone_by = NULL WHERE seq = ?", (undoes,))
+    return [item_id for _, _, _, item_id, *_ in left]
+
+
+def _before(db: sqlite3.Connection, event: int, seq: int) -> _Kept:
+    """Return what an item was before an event; before its first one it is forgotten, with what it says."""
+    row = db.execute(
+        "SELECT status, said, superseded_by FROM journal WHERE item = ? AND seq < ? ORDER BY seq DESC LIMIT 1", (seq, event)
+    ).fetchone()
+    if row is not None:
+        return _Kept(*row)
+    said = db.execute("SELECT payload FROM items WHERE seq = ?", (seq,)).fetchone()[0]
+    return _Kept("forgotten", said, None)
+
+
+def _cannot(got: str, do: str) -> StoreError:
+    return StoreError(rule_got_do("An operation is undone while its items are as it left them.", got, do))

@@ -1,0 +1,217 @@
+"""Undo, states in time and erasing, as told in docs/design/lifecycle.md."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from mnemic.errors import ConfigError, NotFound, StoreError
+from mnemic.store import SqliteStore, Store, open_store
+from mnemic.types import Item
+from store.samples import DIM, ENCODER, direction, new_item
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def texts(store: Store, **options: object) -> list[str]:
+    return [item.text for item in store.items("home", **options)]  # type: ignore[arg-type]
+
+
+def learned(store: Store) -> tuple[Item, Item]:
+    """Teach a name, then another one that takes its place."""
+    (old,) = store.insert([new_item("My dog is called Rex.", seed=1)])
+    (new,) = store.insert([new_item("My dog is called Biscuit.", seed=2, supersedes=old.id, reason="another ending")])
+    return old, new
+
+
+def test_learning_that_superseded_is_undone_as_a_whole(store: Store) -> None:
+    old, new = learned(store)
+    undone = store.undo("home", "mistake")
+    assert {item.id: item.status for item in undone} == {old.id: "active", new.id: "forgotten"}
+    assert texts(store) == ["My dog is called Rex."]
+    assert store.get(old.id, "home").superseded_by is None
+    assert store.search(direction(1), 5, "home")[0].id == old.id
+    assert [s.id for s in store.search_words(["biscuit"], 5, "home")] == []
+    assert store.count("home") == 1
+    assert [event.kind for event in store.history(old.id, "home")] == ["add", "supersede", "undo"]
+
+
+def test_undoing_twice_goes_back_two_steps_and_undoing_an_undo_brings_it_back(store: Store) -> None:
+    old, new = learned(store)
+    store.undo("home", "mistake")
+    (gone,) = store.undo("home", "mistake")
+    assert (gone.id, gone.status) == (old.id, "forgotten")
+    with pytest.raises(NotFound, match="Something must have happened" if isinstance(store, SqliteStore) else "0"):
+        store.undo("home", "mistake")
+    undos = [event.operation for event in store.journal() if event.kind == "undo"]
+    for operation in reversed(dict.fromkeys(undos)):
+        store.undo("home", "no mistake", operation=operation)
+    assert texts(store) == ["My dog is called Biscuit."]
+    assert store.get(old.id, "home").superseded_by == new.id
+
+
+def test_an_update_is_undone_to_the_text_and_vector_before(store: Store) -> None:
+    (item,) = store.insert([new_item("The cat sleeps.", seed=1)])
+    store.update(item.id, "home", text="The cat sleeps a lot.", key=direction(2), reason="nearly the same")
+    (back,) = store.undo("home", "mistake")
+    assert (back.text, back.status) == ("The cat sleeps.", "active")
+    assert store.search(direction(1), 1, "home")[0].score == pytest.approx(1.0)
+    assert store.word_counts(["lot"], "home") == {"lot": 0}
+
+
+def test_what_changed_later_is_undone_first(store: Store) -> None:
+    (item,) = store.insert([new_item("The cat sleeps.", seed=1)])
+    store.forget(item.id, "home", "asked")
+    (added, forgotten) = [event.operation for event in store.history(item.id, "home")]
+    with pytest.raises(StoreError):
+        store.undo("home", "mistake", operation=added)
+    store.undo("home", "mistake", operation=forgotten)
+    with pytest.raises(StoreError):
+        store.undo("home", "mistake", operation=forgotten)
+    store.undo("home", "mistake", operation=added)
+    assert texts(store) == []
+    with pytest.raises(NotFound):
+        store.undo("work", "mistake", operation=added)
+
+
+def test_another_scopes_operations_are_not_undone(store: Store) -> None:
+    store.insert([new_item("at home", scope="home")])
+    (other,) = store.insert([new_item("at work", scope="work")])
+    store.undo("home", "mistake")
+    assert store.get(other.id, "work").status == "active"
+    (operation,) = [event.operation for event in store.history(other.id, "work")]
+    with pytest.raises(NotFound):
+        store.undo("home", "mistake", operation=operation)
+
+
+def test_items_as_they_were(embedded: SqliteStore) -> None:
+    before = time.time()
+    time.sleep(0.01)
+    old, _ = learned(embedded)
+    between = embedded.history(old.id, "home")[0].at
+    time.sleep(0.01)
+    embedded.update(embedded.items("home")[0].id, "home", text="My dog is called Biscuit!", key=direction(3), reason="loud")
+    now = time.time()
+    embedded.forget(embedded.items("home")[0].id, "home", "asked")
+    assert texts(embedded, as_of=before) == []
+    assert texts(embedded, as_of=between) == ["My dog is called Rex."]
+    assert texts(embedded, as_of=now) == ["My dog is called Biscuit!"]
+    assert texts(embedded, as_of=now, status=None) == ["My dog is called Rex.", "My dog is called Biscuit!"]
+    assert texts(embedded) == []
+    with pytest.raises(ConfigError, match="as_of"):
+        embedded.items("home", as_of="yesterday")  # type: ignore[arg-type]
+
+
+def test_an_erased_item_is_in_no_file_and_unknown(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        secret = "My door code is 4711-Zanzibar. " * 300
+        (item,) = store.insert([new_item(secret, seed=1, category="codes-of-mine", source="secret diary, page 7")])
+        (near,) = store.insert([new_item("My door code is 0815.", seed=2, supersedes=item.id, reason="another ending")])
+        store.forget(item.id, "home", "4711-Zanzibar is an old one")
+        store.insert([new_item(f"Something else {n}.", seed=10 + n) for n in range(50)])
+        store.put_states({item.id: b"states of 4711-Zanzibar", near.id: b"others"}, "host")
+        store.touch([item.id], "home")
+        store.search_words(["zanzibar"], 1, "home")
+        erased = store.erase(item.id, "home")
+        assert erased.left == ()
+        assert erased.files >= 2
+        assert erased.related == (near.id,)
+        vector = direction(1).tobytes()
+        for path in tmp_path.iterdir():
+            data = path.read_bytes()
+            for word in (b"Zanzibar", b"codes-of-mine", b"secret diary", vector, vector[:8]):
+                assert word not in data, (path.name, word)
+        with pytest.raises(NotFound):
+            store.get(item.id, "home")
+        with pytest.raises(NotFound):
+            store.erase(item.id, "home")
+        assert item.id not in {i.id for i in store.items("home", status=None)}
+        assert item.id not in {i.id for i in store.items("home", status=None, as_of=time.time())}
+        assert [(e.kind, e.reason, e.text) for e in store.history(item.id, "home")] == [
+            (kind, "erased", None) for kind in ("add", "supersede", "forget", "erase")
+        ]
+        assert store.check() == []
+
+
+def test_an_erased_item_leaves_the_memory_of_other_processes_too(tmp_path: Path) -> None:
+    with open_store(tmp_path) as one, open_store(tmp_path) as two:
+        for store in (one, two):
+            store.open_for(ENCODER, DIM)
+        (item,) = one.insert([new_item("The code is 4711.", seed=1)])
+        one.insert([new_item("The van is grey.", seed=2)])
+        assert two.search(direction(1), 1, "home")[0].id == item.id
+        index = two._indexes["home"]
+        one.erase(item.id, "home")
+        assert [found.id for found in two.search(direction(1), 5, "home")] != [item.id]
+        assert two.word_counts(["4711"], "home") == {"4711": 0}
+        # rebuilt, not marked: the old one still holds the vector
+        assert two._indexes["home"] is not index
+
+
+def test_what_another_process_keeps_in_the_log_is_reported(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        (item,) = store.insert([new_item("The code is 4711-Zanzibar.", seed=1)])
+        reader = sqlite3.connect(tmp_path / "mnemic.db", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM items").fetchone()
+        store._open.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]
+        assert "mnemic.db-wal" in store.erase(item.id, "home").left
+        reader.close()
+        store.insert([new_item("Anything.", seed=2)])
+        (again,) = store.insert([new_item("The code is 4711-Zanzibar.", seed=1)])
+        assert store.erase(again.id, "home").left == ()
+
+
+def test_what_somebody_else_says_too_is_no_remnant(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        (mine,) = store.insert([new_item("The code of the door is 4711.", seed=1)])
+        (theirs,) = store.insert([new_item("The code of the door is 4711.", seed=1, scope="work")])
+        assert store.erase(mine.id, "home").left == ()
+        assert store.get(theirs.id, "work").text == "The code of the door is 4711."
+
+
+def test_an_operation_with_an_erased_item_restores_the_others(store: Store) -> None:
+    old, new = learned(store)
+    (added,) = {event.operation for event in store.history(new.id, "home")}
+    store.erase(old.id, "home")
+    (left,) = store.undo("home", "mistake", operation=added)
+    assert (left.id, left.status) == (new.id, "forgotten")
+    store.erase(new.id, "home")
+    for operation in {event.operation for event in store.history(new.id, "home")}:
+        with pytest.raises(StoreError):
+            store.undo("home", "mistake", operation=operation)
+    with pytest.raises(NotFound):
+        store.undo("home", "mistake")
+
+
+def test_a_store_of_format_1_is_copied_and_then_has_its_past(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "mnemic.db") as db:
+        db.executescript((FIXTURES / "store_format_1.sql").read_text(encoding="utf-8"))
+    db.close()
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        assert store.check() == []
+        assert (tmp_path / "mnemic.db.before-format-2").exists()
+        assert texts(store) == ["The cat sleeps a lot.", "My dog is called Biscuit."]
+        events = list(store.journal())
+        assert [event.operation for event in events] == [1, 2, 3, 3, 5, 6, 7, 8]
+        assert [item.text for item in store.items(None, status=None, as_of=events[3].at)] == [
+            "My dog is called Rex.",
+            "The cat sleeps.",
+            "My dog is called Biscuit.",
+        ]
+        assert texts(store, as_of=events[1].at) == ["My dog is called Rex.", "The cat sleeps."]
+        rex = next(item for item in store.items("home", status=None) if "Rex" in item.text)
+        # forgotten after it was superseded: back one step, and then the step before
+        assert [(i.id, i.status) for i in store.undo("home", "mistake")] == [(rex.id, "superseded")]
+        (cat,) = store.undo("home", "mistake")
+        assert cat.text == "The cat sleeps."
+        store.undo("home", "mistake")
+        assert texts(store) == ["My dog is called Rex.", "The cat sleeps."]
+        # a copy from before holds what is erased
+        assert store.erase(rex.id, "home").left == ()
+        assert not (tmp_path / "mnemic.db.before-format-2").exists()
