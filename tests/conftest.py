@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ("fixtures.small_lm",)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stories", default=None, metavar="PATH", help="folder of the stories260K model (or MNEMIC_STORIES)")

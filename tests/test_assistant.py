@@ -1,8 +1,7 @@
 """The user's object on a tiny random host with the shipped gate that looks at words alone."""
 
-import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from fixtures.small_lm import ANSWER, FACT, PROMPT, QUESTION, UNRELATED, HashEncoder
 from mnemic.assistant import MemoryLM, load
 from mnemic.errors import CheckpointMismatch, ConfigError, EncoderMismatch, InputError, NotFound, StoreError
 from mnemic.evals.calibration import examples_of
@@ -26,68 +24,7 @@ from mnemic.memories.fact.features import pair_names, start_names
 from mnemic.memories.recurrent import RecurrentMemory
 from mnemic.settling import settle
 from mnemic.store import open_store
-from mnemic.types import FloatArray, FoundAt
-
-FACT = "The captain of the ship Winter Plough is Xanthe Ravrick."
-QUESTION = "Who is the captain of the ship Winter Plough?"
-PROMPT = "The captain of the ship Winter Plough is"
-ANSWER = "Xanthe Ravrick"
-UNRELATED = "How do you boil an egg?"
-SIZES: dict[str, Any] = {
-    "hidden_size": 24,
-    "intermediate_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 512,
-}
-
-
-class HashEncoder:
-    """Bags of words hashed to unit vectors: enough to tell texts apart, the same everywhere."""
-
-    id = "hash:64"
-    dim = 64
-
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for word in text.casefold().replace(".", "").replace("?", "").split():
-                digest = hashlib.sha256(word.encode()).digest()
-                row[digest[0] % self.dim] += 1 if digest[1] % 2 else -1
-            row[0] += 0.01
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-@pytest.fixture(scope="session")
-def tokenizer() -> Any:
-    """A byte-level tokenizer, trained here on nothing but the bytes."""
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    raw.train_from_iterator(
-        [FACT, QUESTION], trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=["<end>"], vocab_size=300)
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<end>", pad_token="<end>", padding_side="left")
-
-
-@pytest.fixture
-def make(tokenizer: Any) -> Iterator[Callable[..., MemoryLM]]:
-    """Make a MemoryLM over a store; closed after the test."""
-    made: list[MemoryLM] = []
-
-    def build(store: str | Path = ":memory:", window: int = 512, **options: Any) -> MemoryLM:
-        torch.manual_seed(0)
-        sizes = {**SIZES, "max_position_embeddings": window}
-        model = LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=len(tokenizer), eos_token_id=None, bos_token_id=None)).eval()
-        lm = MemoryLM(model, tokenizer, open_store(store), **{"encoder": HashEncoder(), **options})
-        made.append(lm)
-        return lm
-
-    yield build
-    for lm in made:
-        lm.close()
+from mnemic.types import FoundAt
 
 
 def test_a_fact_taught_is_a_fact_told(make: Callable[..., MemoryLM]) -> None:

@@ -13,6 +13,7 @@ from typer.testing import Result
 
 from mnemic.cli import doctor
 from mnemic.store import open_store
+from mnemic.store.schema import MIGRATIONS
 from mnemic.testing import models
 from mnemic.types import NewItem
 
@@ -90,7 +91,7 @@ def test_a_store_is_counted(cli: Cli, tmp_path: Path) -> None:
         store.insert([NewItem(text="A", scope="anna", key=np.array([1, 0], dtype=np.float32), reason="new")])
     found = checks(cli("doctor", "--json"))["store"]
     assert found["state"] == "ok"
-    assert "format 1, encoder fake encoder" in found["detail"]
+    assert f"format {len(MIGRATIONS)}, encoder fake encoder" in found["detail"]
     assert "anna: 1" in found["detail"]
 
 

@@ -1,7 +1,8 @@
-"""`list` and `forget`: on a real store, without a model."""
+"""`list`, `history`, `forget`, `undo` and `erase`: on a real store, without a model."""
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,61 @@ def test_a_store_of_something_else_is_refused_untouched(cli: Cli, tmp_path: Path
     assert "Error: " in done.stderr
     assert "Traceback" not in done.stderr
     assert (folder / "mnemic.db").read_bytes() == b"not a database"
+
+
+def test_undo_takes_back_the_last_change_and_then_the_one_before(cli: Cli, items: list[Item]) -> None:
+    cli("forget", items[0].id)
+    assert f"active {items[0].id}  My dog is called Biscuit." in cli("undo").stdout
+    (gone,) = json.loads(cli("undo", "--json").stdout)
+    assert (gone["id"], gone["status"]) == (items[1].id, "forgotten")
+    undone = cli("undo", "99")
+    assert undone.exit_code == 3
+    assert "What is undone is an operation" in undone.stderr
+
+
+def test_history_shows_numbers_that_undo_takes(cli: Cli, items: list[Item]) -> None:
+    cli("forget", items[0].id, "--reason", "moved out")
+    lines = [line.split("\t") for line in cli("history", items[0].id).stdout.splitlines()]
+    assert [(line[2], line[3], line[4]) for line in lines] == [
+        ("add", "new", "My dog is called Biscuit."),
+        ("forget", "moved out", "-"),
+    ]
+    assert cli("undo", lines[1][0]).exit_code == 0
+    assert [e["kind"] for e in json.loads(cli("history", items[0].id, "--json").stdout)] == ["add", "forget", "undo"]
+    assert cli("history", items[2].id).exit_code == 3
+
+
+def test_erase_searches_the_files_and_names_what_still_holds_it(
+    cli: Cli, items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = cli("erase", items[0].id, "nobody")
+    assert unknown.exit_code == 3
+    done = cli("erase", items[0].id)
+    assert done.exit_code == 0
+    assert f"erased {items[0].id}, searched" in done.stdout
+    assert all(b"Biscuit" not in path.read_bytes() for path in (tmp_path / "store").iterdir())
+    assert cli("erase", items[0].id).exit_code == 3
+    (tmp_path / "store" / "note.txt").write_text("The key\tis under the pot.\nReally.", encoding="utf-8")
+    left = cli("erase", items[1].id)
+    assert left.exit_code == 1
+    assert "Files still hold a part: note.txt" in left.stderr
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("y\n", 0)])
+def test_erase_asks_somebody_who_sits_there(
+    cli: Cli, items: list[Item], monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setattr(session, "interactive", lambda: True)
+    assert cli("erase", items[0].id, text=answer).exit_code == code
+    assert len(json.loads(cli("list", "--json").stdout)) == 2 - (code == 0)
+
+
+def test_list_as_it_was(cli: Cli, items: list[Item]) -> None:
+    cli("forget", items[0].id)
+    # written to the microsecond, rounded down
+    after = (datetime.fromtimestamp(items[1].created) + timedelta(microseconds=1)).isoformat()
+    assert len(cli("list", "--as-of", after).stdout.splitlines()) == 2
+    assert cli("list", "--as-of", "2001-01-01").stdout == ""
+    wrong = cli("list", "--as-of", "yesterday")
+    assert wrong.exit_code == 1
+    assert "A time is a date" in wrong.stderr

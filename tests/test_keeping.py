@@ -1,0 +1,96 @@
+"""What is done to items by their ids, and what the model says afterwards."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fixtures.small_lm import ANSWER, FACT, PROMPT, QUESTION
+from mnemic.assistant import MemoryLM
+from mnemic.errors import InputError, NotFound, StoreError
+
+CHANGED = "The captain of the ship Winter Plough is Magnar Coldwell."
+Make = Callable[..., MemoryLM]
+
+
+def said(lm: MemoryLM) -> str:
+    return lm.generate(PROMPT, max_new_tokens=24).text.strip()
+
+
+def test_undo_takes_back_what_was_learned_and_again_what_was_before(make: Make) -> None:
+    lm = make()
+    base = said(lm)
+    lm.learn(FACT)
+    assert lm.learn(CHANGED).action == "superseded"
+    assert said(lm).startswith("Magnar Coldwell")
+    assert {item.text: item.status for item in lm.undo()} == {FACT: "active", CHANGED: "forgotten"}
+    assert said(lm).startswith(ANSWER)
+    (item,) = lm.undo()
+    assert (item.text, item.status) == (FACT, "forgotten")
+    assert said(lm) == base
+    with pytest.raises(NotFound, match="Something must have happened"):
+        lm.undo()
+
+
+def test_forgetting_is_undone_by_its_number(make: Make) -> None:
+    lm = make()
+    item = lm.learn(FACT).item
+    assert item is not None
+    lm.forget(item.id)
+    operation = lm.history(item.id)[-1].operation
+    lm.learn("The van is grey.")
+    assert lm.undo(operation)[0].status == "active"
+    assert said(lm).startswith(ANSWER)
+    with pytest.raises(StoreError, match=f"operation {operation}, which operation .* undid"):
+        lm.undo(operation)
+    with pytest.raises(NotFound, match="What is undone is an operation"):
+        lm.undo(1_000_000)
+
+
+def test_a_correction_by_hand_changes_the_answer_and_keeps_the_text_before(make: Make) -> None:
+    lm = make()
+    item = lm.learn(FACT).item
+    assert item is not None
+    then = time.time()
+    changed = lm.update(item.id, CHANGED)
+    assert (changed.id, changed.text) == (item.id, CHANGED)
+    assert said(lm).startswith("Magnar Coldwell")
+    assert [event.text for event in lm.history(item.id)] == [FACT, CHANGED]
+    assert [i.text for i in lm.items(as_of=then)] == [FACT]
+    with pytest.raises(InputError):
+        lm.update(item.id, " ")
+    with pytest.raises(InputError, match="fits the model's window"):
+        lm.update(item.id, "word " * 600)
+    assert lm.items()[0].text == CHANGED
+
+
+def test_after_erasing_the_answer_is_the_base_models_and_nothing_is_left(make: Make, tmp_path: Path) -> None:
+    lm = make(tmp_path / "store")
+    base = lm.ask(QUESTION, max_new_tokens=24)
+    item = lm.learn(FACT).item
+    assert item is not None
+    assert ANSWER in lm.ask(QUESTION, max_new_tokens=24).text
+    # a word of the answer comes with the states that are cached of it
+    erased = lm.erase(item.id)
+    assert (erased.left, erased.related) == ((), ())
+    assert lm.ask(QUESTION, max_new_tokens=24).token_ids == base.token_ids
+    for path in (tmp_path / "store").iterdir():
+        assert b"Xanthe" not in path.read_bytes(), path.name
+    for gone in (lambda: lm.erase(item.id), lambda: lm.forget(item.id), lambda: lm.update(item.id, FACT)):
+        with pytest.raises(NotFound):
+            gone()
+    assert {event.text for event in lm.history(item.id)} == {None}
+
+
+def test_another_scopes_item_is_not_found(make: Make) -> None:
+    lm = make()
+    item = lm.learn(FACT, scope="anne").item
+    lm.learn(CHANGED)
+    assert item is not None
+    for theirs in (lm.erase, lm.history, lm.forget):
+        with pytest.raises(NotFound):
+            theirs(item.id)
+    with pytest.raises(NotFound):
+        lm.update(item.id, FACT)
+    assert said(lm).startswith("Magnar Coldwell")
