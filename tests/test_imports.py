@@ -19,7 +19,8 @@ BELOW_ASSISTANT = PLAIN | {
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
-    "cli": {"__init__", "assistant", "evals", "plots", "train", "models", "encoders", "store", "inputs", "testing"} | PLAIN,
+    "cli": {"__init__", "assistant", "evals", "plots", "train", "models", "encoders", "store", "inputs", "testing", "transfer"}
+    | PLAIN,
     "evals": BELOW_ASSISTANT | {"__init__", "assistant", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
     "assistant": BELOW_ASSISTANT | {"keeping", "learning"},
@@ -28,7 +29,8 @@ ALLOWED = {
     "gpt2": PLAIN | {"hosts", "memories"},
     "settling": PLAIN | {"encoders", "learning", "memories", "store"},
     "learning": PLAIN | {"encoders", "memories", "store"},
-    "keeping": PLAIN | {"encoders", "store"},
+    "keeping": PLAIN | {"encoders", "store", "transfer"},
+    "transfer": PLAIN | {"store"},
     "encoders": PLAIN | {"host_texts"},
     "models": PLAIN,
     "gates": PLAIN | {"memories"},
@@ -41,7 +43,8 @@ ALLOWED = {
     "memories": PLAIN | {"ops", "store", "registry"},
     "ops": {"errors"},
     "store": PLAIN,
-    "inputs": PLAIN | {"store"},
+    "inputs": PLAIN | {"foreign", "store"},
+    "foreign": set(),
     "registry": PLAIN | {"memories"},
     "types": set(),
     "errors": set(),
@@ -54,6 +57,7 @@ NARROW = {
     ("memories", "store"): "store.base",
     ("registry", "memories"): "memories.base",
     ("inputs", "store"): "store.checks",
+    ("transfer", "store"): "store.base",
     ("cli", "testing"): "testing.models",
 }
 """Of these rooms only one module, the protocol or the rules, may be imported."""

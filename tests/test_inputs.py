@@ -210,7 +210,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_options_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"`format` is 'auto', 'text' or 'jsonl'\. Got: 'csv'"):
+    with pytest.raises(ConfigError, match=r"`format` is one of 'auto', .*'mcp'\. Got: 'csv'"):
         read_texts(io.BytesIO(b"a"), "csv")
     with pytest.raises(ConfigError, match=r"`on_error` is 'stop' or 'skip'\. Got: 'ignore'"):
         read_texts(io.BytesIO(b"a"), "text", "ignore")

@@ -8,18 +8,21 @@ normalisation, no comment sign). Bytes must be UTF-8; a byte order mark at the s
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, get_args
 
+from . import foreign
 from .errors import ConfigError, InputError, rule_got_do
+from .foreign import Found
 from .store.checks import MAX_TEXT_BYTES, label_problem, text_problem
 from .types import FoundAt
 
-Format = Literal["auto", "text", "jsonl"]
+Format = Literal["auto", "text", "jsonl", "mem0", "mcp"]
 OnError = Literal["stop", "skip"]
 
 STANDARD_INPUT = "-"
@@ -35,6 +38,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _KEYS = ("text", "category", "importance", "source")
 _JSON_LINES = (".jsonl", ".ndjson")
+_FOREIGN = {"mem0": foreign.mem0, "mcp": foreign.mcp}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,10 @@ class BadLine:
 
     line: int
     reason: str
+
+
+_Reader = Callable[[IO[bytes], str], Iterator["TextRecord | BadLine"]]
+"""Reads an open file of a name."""
 
 
 class TextReader(Iterator[TextRecord]):
@@ -97,7 +105,8 @@ def read_texts(source: str | Path | IO[bytes], format: Format = "auto", on_error
 
     Args:
         source: a file's path, "-" for standard input, or an open binary file.
-        format: "text", "jsonl", or "auto": JSON Lines for names that end in .jsonl or .ndjson, text for others.
+        format: "text", "jsonl", or "auto": JSON Lines for names that end in .jsonl or .ndjson, text for others. "mem0": an export
+            of mem0; "mcp": the file of the MCP reference memory server. Both are read as a whole.
         on_error: "stop" reads the whole source first and raises on any bad line, so that nothing is used of a source that isn't
             good throughout (what can't be read twice is kept in memory up to 16 MiB, beyond that in a temporary file). "skip"
             streams the good lines and collects the bad ones.
@@ -113,14 +122,14 @@ def read_texts(source: str | Path | IO[bytes], format: Format = "auto", on_error
         raise ConfigError(rule_got_do("`on_error` is 'stop' or 'skip'.", repr(on_error), "Choose one of them."))
     with ExitStack() as stack:
         name, file = _opened(source, stack)
-        jsonl = _is_jsonl(name, format)
+        records = _reader(name, format)
         if on_error == "stop":
             if not file.seekable():
                 file = _spooled(file, stack)
             start = file.tell()
-            _require_good(TextReader(_records(file, name, jsonl), name))
+            _require_good(TextReader(records(file, name), name))
             file.seek(start)
-        return TextReader(_closing(_records(file, name, jsonl), stack.pop_all()), name)
+        return TextReader(_closing(records(file, name), stack.pop_all()), name)
 
 
 def _opened(source: str | Path | IO[bytes], stack: ExitStack) -> tuple[str, IO[bytes]]:
@@ -137,14 +146,34 @@ def _opened(source: str | Path | IO[bytes], stack: ExitStack) -> tuple[str, IO[b
         ) from error
 
 
+def _reader(name: str, format: str) -> _Reader:
+    """Return what reads a file of that name in that format."""
+    if format not in get_args(Format):
+        known = ", ".join(repr(one) for one in get_args(Format))
+        raise ConfigError(rule_got_do(f"`format` is one of {known}.", repr(format), "Choose one of them."))
+    if format in _FOREIGN:
+        return partial(_of_another_program, read=_FOREIGN[format])
+    return partial(_records, jsonl=_is_jsonl(name, format))
+
+
+def _of_another_program(
+    file: IO[bytes], name: str, *, read: Callable[[bytes], Iterator[Found]]
+) -> Iterator[TextRecord | BadLine]:
+    for number, found in read(file.read().removeprefix(_BOM)):
+        if isinstance(found, str):
+            yield BadLine(line=number, reason=found)
+        else:
+            yield _from_fields({key: value for key, value in found.items() if value is not None}, name, number)
+
+
 def _is_jsonl(name: str, format: str) -> bool:
-    if format not in ("auto", "text", "jsonl"):
-        raise ConfigError(rule_got_do("`format` is 'auto', 'text' or 'jsonl'.", repr(format), "Choose one of them."))
     suffix = Path(name).suffix.lower()
     if format == "auto" and suffix == ".json":
         raise InputError(
             rule_got_do(
-                "A source of texts is plain text or JSON Lines.", name, "Write one object per line and say format='jsonl'."
+                "A source of texts is plain text or JSON Lines.",
+                name,
+                "Write one object per line and say format='jsonl', or name the program that it comes from: 'mem0', 'mcp'.",
             )
         )
     return format == "jsonl" or (format == "auto" and suffix in _JSON_LINES)
@@ -237,6 +266,10 @@ def _from_json(line: str, name: str, number: int) -> TextRecord | BadLine:
         return BadLine(line=number, reason=f"it isn't JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}")
     except (ValueError, RecursionError) as error:
         return BadLine(line=number, reason=f"it isn't usable JSON: {error}")
+    return _from_fields(fields, name, number)
+
+
+def _from_fields(fields: Any, name: str, number: int) -> TextRecord | BadLine:
     reason = _problem_of(fields)
     if reason:
         return BadLine(line=number, reason=reason)

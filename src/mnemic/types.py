@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Action = Literal["added", "updated", "superseded", "skipped"]
 Status = Literal["active", "superseded", "forgotten"]
+Kind = Literal["add", "update", "supersede", "forget", "undo", "erase"]
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -68,13 +69,58 @@ class Event:
 
     seq: int
     at: float
-    kind: Literal["add", "update", "supersede", "forget", "undo", "erase"]
+    kind: Kind
     item_id: str
     reason: str
     operation: int
     """Number of the first event of the operation that this one belongs to: what `undo` takes."""
     text: str | None = None
     """The text that an "add" or "update" brought; only `history` fills it in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """One event of an item's past, as it is exported. Numbers are those of the store that it comes from.
+
+    undoes: number of the operation that this event's operation undid, on its first event. status, said, superseded_by: what the
+    item was after it; said is the event that brought its text. text to key: what the event brought, None for nothing. key: `[E]`.
+    """
+
+    event: int
+    at: float
+    kind: Kind
+    reason: str
+    operation: int
+    undoes: int | None
+    status: str
+    said: int | None
+    superseded_by: str | None
+    text: str | None
+    category: str | None
+    importance: float | None
+    source: str | None
+    key: FloatArray | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """An item with its whole past, as it is exported."""
+
+    id: str
+    scope: str
+    created: float
+    supersedes: str | None
+    uses: int
+    last_used: float | None
+    past: tuple[Past, ...]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """How many items were written, and how many were there already, by their ids."""
+
+    added: int
+    known: int
 
 
 @dataclass(frozen=True, kw_only=True)

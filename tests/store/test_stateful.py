@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mnemic.errors import MnemicError
 from mnemic.store import Scored, SqliteStore, open_store
-from mnemic.types import Event, Item
+from mnemic.transfer import export, import_
+from mnemic.types import Event, Item, Record
 from store.reference import ReferenceStore
 from store.samples import DIM, ENCODER, direction, new_item
 
@@ -40,10 +41,25 @@ class Lives(RuleBasedStateMachine):
         """Times after steps, and what there was then."""
 
     def teardown(self) -> None:
+        self.carried_over()
         for store in self.stores:
             assert store.check() == []
             store.close()
         self.folder.cleanup()
+
+    def carried_over(self) -> None:
+        """What is written out and into a new store is the same there, and can be undone as it can here."""
+        store, path = self.stores[0], Path(self.folder.name) / "export.jsonl"
+        export(store, path, None)
+        with open_store(":memory:") as other:
+            import_(other, path, None)
+            assert [comparable(r) for r in other.dump(None)] == [comparable(r) for r in store.dump(None)]
+            assert other.items(None, status=None) == store.items(None, status=None)
+            assert list(other.journal()) == list(store.journal())
+            assert other.check() == []
+            assert import_(other, path, None).added == 0
+            for scope in store.scopes():
+                assert undone(store, scope) == undone(other, scope)
 
     def opened(self) -> SqliteStore:
         store = open_store(Path(self.folder.name) / "s")
@@ -199,6 +215,20 @@ def plain(item: Item, names: dict[str, str] | None = None) -> Item:
         if (value := getattr(item, field))
     }
     return replace(item, created=0.0, said=0.0, last_used=None if item.last_used is None else 1.0, **named)
+
+
+def comparable(record: Record) -> Record:
+    """Return a record whose vectors can be compared with ==."""
+    past = (replace(p, key=None if p.key is None else tuple(p.key.tolist())) for p in record.past)  # type: ignore[arg-type]
+    return replace(record, past=tuple(past))
+
+
+def undone(store: SqliteStore, scope: str) -> list[Item] | type[MnemicError]:
+    """Undo the last operation of a scope, and return its items, or how it can't be."""
+    try:
+        return [still(item) for item in store.undo(scope, "mistake")]
+    except MnemicError as error:
+        return type(error)
 
 
 def still(item: Item) -> Item:

@@ -17,6 +17,7 @@ from .list import list_items
 from .plot import plot
 from .recall import recall
 from .train import train
+from .transfer import export, import_items
 from .undo import undo
 from .why import why
 
@@ -56,6 +57,8 @@ app.command("history")(history)
 app.command("forget")(forget)
 app.command("undo")(undo)
 app.command("erase")(erase)
+app.command("export")(export)
+app.command("import")(import_items)
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")
 app.add_typer(plot, name="plot")

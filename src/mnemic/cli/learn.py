@@ -43,7 +43,12 @@ def learn(
         ),
     ] = None,
     format: Annotated[
-        Format, typer.Option("--format", metavar="auto|text|jsonl", help="How to read files and standard input.")
+        Format,
+        typer.Option(
+            "--format",
+            metavar="auto|text|jsonl|mem0|mcp",
+            help="How to read files and standard input; mem0: its export, mcp: the file of the MCP reference memory server.",
+        ),
     ] = "auto",
     category: Annotated[
         str | None, typer.Option("--category", "-c", metavar="NAME", help="Category of texts that name none.")

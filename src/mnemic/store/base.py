@@ -4,10 +4,10 @@ A write is durable (survives kill -9 and power loss) when the call returns, and 
 an id in another scope, raise `NotFound`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from ..types import Erased, Event, FloatArray, Item, NewItem, Status
+from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
 
 
 class Scored(NamedTuple):
@@ -24,6 +24,11 @@ class Store(Protocol):
     @property
     def encoder_id(self) -> str | None:
         """Identity of the encoder whose vectors are stored; None while the store is new."""
+        ...
+
+    @property
+    def dim(self) -> int | None:
+        """Size E of the stored vectors; None while the store is new."""
         ...
 
     @property
@@ -146,6 +151,17 @@ class Store(Protocol):
 
     def journal(self, *, after: int = 0) -> Iterator[Event]:
         """Yield the events of all scopes after a number, oldest first."""
+        ...
+
+    def dump(self, scope: str | None) -> Iterator[Record]:
+        """Yield the items of a scope (None: of every one) with their whole past, oldest first, erased ones as events alone."""
+        ...
+
+    def restore(self, dumped: Iterable[Record]) -> Restored:
+        """Write items with their whole past, all or none; those whose ids are known already stay as they are.
+
+        Every text has its key, made by this store's encoder. Numbers of events go on behind those that are there.
+        """
         ...
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,8 @@ import numpy as np
 
 from ..arguments import check_count, check_number
 from ..errors import EncoderMismatch, StoreError, rule_got_do
-from ..types import Erased, Event, FloatArray, Item, NewItem, Status
-from . import checks, erasure, lifecycle, records, schema
+from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
+from . import checks, erasure, lifecycle, records, schema, transfer
 from .base import Scored
 from .connection import DATABASE, STATES, empty_log, explained, open_database, open_in_memory
 from .index import ExactIndex, SearchIndex
@@ -382,6 +382,36 @@ class SqliteStore:
             for seq, at, kind, item_id, reason, operation in rows:
                 yield Event(seq=seq, at=at, kind=kind, item_id=item_id, reason=reason, operation=operation)
             after = rows[-1][0]
+
+    def dump(self, scope: str | None) -> Iterator[Record]:
+        """Yield the items of a scope (None: of every one) with their whole past, oldest first, erased ones as events alone.
+
+        Raises:
+            NotFound: if the scope is unknown.
+        """
+        after = 0
+        while True:
+            with self._reading() as db:
+                if scope is not None:
+                    records.require_scope(db, scope)
+                found = transfer.dump(db, scope, after=after)
+            if not found:
+                return
+            yield from (record for _, record in found)
+            after = found[-1][0]
+
+    def restore(self, dumped: Iterable[Record]) -> Restored:
+        """Write items with their whole past, all or none; those whose ids are known already stay as they are.
+
+        Every text has its key, made by this store's encoder. Numbers of events go on behind those that are there.
+
+        Raises:
+            InputError, ConfigError, ShapeError: if one breaks a rule; nothing is written then.
+            StoreError: if the write fails.
+        """
+        dim = self._require_dim()
+        with self._writing() as db:
+            return transfer.restore(db, dumped, dim)
 
     def check(self) -> list[str]:
         """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""

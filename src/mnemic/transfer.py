@@ -1,0 +1,257 @@
+"""Exports: a JSON Lines file of items with their whole past, written whole or not at all, and read with every line checked.
+
+The first line says what it is: `{"mnemic": "export", "format": 1, "encoder": ..., "dim": ..., "scope": ..., "exported": ...}`.
+Each other one is a `types.Record`, its keys as base64 of little-endian fp32.
+"""
+
+import base64
+import binascii
+import json
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from types import NoneType
+from typing import IO, Any, get_args
+
+import numpy as np
+
+from .errors import ConfigError, InputError, rule_got_do
+from .store.base import Store
+from .types import FloatArray, Kind, Past, Record
+
+FORMAT = 1
+_STATUSES = ("active", "superseded", "forgotten", "erased")
+Encode = Callable[[Sequence[str]], FloatArray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """Where an export went, and how many items it holds, erased ones not counted."""
+
+    path: str
+    items: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """How many items an import added, how many were there already, and whether texts were encoded anew."""
+
+    added: int
+    known: int
+    encoded: bool
+
+
+def export(store: Store, path: str | Path, scope: str | None, *, overwrite: bool = False) -> Exported:
+    """Write the items of a scope (None: of every one) with their past to a file.
+
+    Raises:
+        ConfigError: if the file is there already or can't be written. Nothing is left half-written.
+        NotFound: if the scope is unknown.
+    """
+    target = Path(path).expanduser()
+    if target.exists() and not overwrite:
+        raise ConfigError(rule_got_do("An export is written to a new file.", str(path), "Name another, or overwrite on purpose."))
+    draft = target.with_name(f"{target.name}.new-{secrets.token_hex(4)}")
+    try:
+        # for the owner alone, as the store is
+        draft.touch(mode=0o600)
+        try:
+            with draft.open("w", encoding="utf-8") as file:
+                items = write(store, file, scope)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(rule_got_do("An export needs a file that can be written.", str(error), "Name another.")) from error
+    return Exported(path=str(path), items=items)
+
+
+def write(store: Store, file: IO[str], scope: str | None) -> int:
+    """Write an export to an open file and return how many items it holds."""
+    head = {"mnemic": "export", "format": FORMAT, "encoder": store.encoder_id, "dim": store.dim, "scope": scope}
+    file.write(json.dumps({**head, "exported": time.time()}, ensure_ascii=False) + "\n")
+    count = 0
+    for record in store.dump(scope):
+        plain = asdict(record)
+        for past in plain["past"]:
+            past["key"] = None if past["key"] is None else base64.b64encode(past["key"].astype("<f4").tobytes()).decode()
+        file.write(json.dumps(plain, ensure_ascii=False) + "\n")
+        count += record.past[-1].status != "erased"
+    return count
+
+
+def import_(store: Store, path: str | Path, encode: Encode | None, *, scope: str | None = None) -> Imported:
+    """Write what an export holds into a store, all or nothing; items whose ids it knows already stay as they are.
+
+    Args:
+        store: opened for its encoder, unless it is new: then it takes the export's.
+        path: of the export.
+        encode: makes keys of texts, as the store's encoder does; needed where the export's keys are another encoder's.
+        scope: put everything there; None for where it was.
+
+    Raises:
+        InputError: naming the line that breaks a rule.
+        EncoderMismatch: if keys have to be made and `encode` is None.
+        StoreError: if it can't be written.
+    """
+    source = Path(path).expanduser()
+    head = read_head(source)
+    if store.encoder_id is None and encode is None:
+        store.open_for(head["encoder"], head["dim"])
+    same = store.encoder_id == head["encoder"]
+    if not same and encode is None:
+        # says which encoder it needs
+        store.open_for(head["encoder"], head["dim"])
+    records = _moved(_records(source, head["dim"]), scope)
+    restored = store.restore(records if same else _encoded(records, encode))
+    return Imported(added=restored.added, known=restored.known, encoded=not same)
+
+
+def read_head(path: Path) -> dict[str, Any]:
+    """Return the first line of an export.
+
+    Raises:
+        InputError: if the file can't be read or is none.
+    """
+    line = next(_lines(path), (1, ""))[1]
+    head = _parsed(line, 1, path) if line.startswith("{") else {}
+    if head.get("mnemic") != "export":
+        raise InputError(
+            rule_got_do("An import is a file that `mnemic export` wrote.", path.name, "Learn other files with --file.")
+        )
+    if head.get("format") != FORMAT:
+        raise InputError(
+            rule_got_do(f"This Mnemic reads exports of format {FORMAT}.", repr(head.get("format")), "Update Mnemic.")
+        )
+    if not isinstance(head.get("encoder"), str) or not isinstance(head.get("dim"), int):
+        raise InputError(
+            rule_got_do("An export names its encoder.", path.name, "Export again, from a store that holds something.")
+        )
+    return head
+
+
+def _records(path: Path, dim: int) -> Iterator[Record]:
+    for number, line in _lines(path):
+        if number > 1 and line.strip():
+            record, problem = _record(_parsed(line, number, path), dim)
+            if problem or record is None:
+                raise _bad(path, number, problem)
+            yield record
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield from enumerate(file, 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(rule_got_do("An import is a UTF-8 file that can be read.", str(error), "Check its path.")) from error
+
+
+def _parsed(line: str, number: int, path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _bad(path, number, f"it isn't JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _bad(path, number, "it isn't an object")
+    return value
+
+
+def _bad(path: Path, number: int, problem: str) -> InputError:
+    return InputError(
+        rule_got_do(
+            "Every line of an import must be as it was exported; nothing was written.",
+            f"line {number} of {path.name}: {problem}",
+            "Export again.",
+        )
+    )
+
+
+def _record(value: dict[str, Any], dim: int) -> tuple[Record | None, str]:
+    """Return a record, or what is wrong with it."""
+    events = value.get("past")
+    problem = _fields_problem(value, Record) or ("" if isinstance(events, list) and events else "it has no past")
+    if problem or not isinstance(events, list):
+        return None, problem
+    past = []
+    for event in events:
+        problem = _fields_problem(event, Past) if isinstance(event, dict) else "an event isn't an object"
+        problem = problem or _key_problem(event, dim)
+        if problem:
+            return None, problem
+        past.append(Past(**{**event, "key": _key(event["key"])}))
+    return Record(**{**value, "past": tuple(past)}), _past_problem(past)
+
+
+_TEXT, _NAME, _COUNT, _TIME = (str,), (str, NoneType), (int,), (int, float)
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "scope", "reason", "kind", "status"), _TEXT),
+    **dict.fromkeys(("text", "category", "source", "supersedes", "superseded_by", "key"), _NAME),
+    **dict.fromkeys(("event", "operation", "uses"), _COUNT),
+    **dict.fromkeys(("undoes", "said"), (*_COUNT, NoneType)),
+    **dict.fromkeys(("at", "created"), _TIME),
+    **dict.fromkeys(("importance", "last_used"), (*_TIME, NoneType)),
+    "past": (list,),
+}
+
+
+def _fields_problem(value: dict[str, Any], kind: type) -> str:
+    names = {field.name for field in fields(kind)}
+    if value.keys() != names:
+        return f"fields {sorted(names ^ value.keys())} are missing or unknown"
+    for name, got in value.items():
+        # JSON's true is an int in Python
+        if isinstance(got, bool) or not isinstance(got, _TYPES[name]):
+            return f"{name} is {got!r}"
+        if isinstance(got, int | float) and not 0 <= got < math.inf:
+            return f"{name} is {got!r}"
+    return ""
+
+
+def _key_problem(event: dict[str, Any], dim: int) -> str:
+    if (event["key"] is None) != (event["text"] is None):
+        return "a text and its key come together"
+    try:
+        size = 0 if event["key"] is None else len(base64.b64decode(event["key"], validate=True))
+    except (binascii.Error, ValueError):
+        return "a key isn't base64"
+    return "" if size in (0, 4 * dim) else f"a key has {size} bytes, not {4 * dim}"
+
+
+def _key(text: str | None) -> FloatArray | None:
+    return None if text is None else np.frombuffer(base64.b64decode(text), dtype="<f4")
+
+
+def _past_problem(past: Sequence[Past]) -> str:
+    """Return what in a past can't have happened, or nothing."""
+    numbers = [event.event for event in past]
+    if numbers != sorted(set(numbers)) or numbers[0] < 1:
+        return "events are numbered from 1, rising"
+    said = {event.event for event in past if event.text is not None}
+    for event in past:
+        if event.kind not in get_args(Kind) or event.status not in _STATUSES:
+            return f"an event is {event.kind!r} and leaves the item {event.status!r}"
+        if event.operation > event.event:
+            return "an operation begins with its first event"
+        if event.said is not None and event.said not in said:
+            return f"event {event.event} says what event {event.said} should have brought"
+    if past[-1].said is None and past[-1].status != "erased":
+        return "an item says something, or is erased"
+    return ""
+
+
+def _moved(records: Iterable[Record], scope: str | None) -> Iterator[Record]:
+    for record in records:
+        yield record if scope is None else replace(record, scope=scope)
+
+
+def _encoded(records: Iterable[Record], encode: Encode | None) -> Iterator[Record]:
+    """Yield records with keys of another encoder."""
+    assert encode is not None
+    for record in records:
+        texts = [past.text for past in record.past if past.text is not None]
+        keys = iter(encode(texts)) if texts else iter(())
+        yield replace(record, past=tuple(replace(past, key=None if past.text is None else next(keys)) for past in record.past))
