@@ -19,11 +19,11 @@ BELOW_ASSISTANT = PLAIN | {
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
-    "cli": {"__init__", "assistant", "evals", "plots", "train", "models", "encoders", "store", "inputs", "testing", "transfer"}
+    "cli": {"__init__", "assistant", "evals", "plots", "train", "models", "encoders", "store", "inputs", "testing", "transfer", "conversation"}
     | PLAIN,
     "evals": BELOW_ASSISTANT | {"__init__", "assistant", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
-    "assistant": BELOW_ASSISTANT | {"keeping", "learning"},
+    "assistant": BELOW_ASSISTANT | {"conversation", "keeping", "learning"},
     "plots": PLAIN | {"checkpoint", "encoders", "hosts", "memories", "train"},
     "train": PLAIN | {"hosts", "memories", "models"},
     "gpt2": PLAIN | {"hosts", "memories"},
@@ -31,6 +31,7 @@ ALLOWED = {
     "learning": PLAIN | {"encoders", "memories", "store"},
     "keeping": PLAIN | {"encoders", "store", "transfer"},
     "transfer": PLAIN | {"store"},
+    "conversation": PLAIN | {"generation", "store"},
     "encoders": PLAIN | {"host_texts"},
     "models": PLAIN,
     "gates": PLAIN | {"memories"},
@@ -58,6 +59,7 @@ NARROW = {
     ("registry", "memories"): "memories.base",
     ("inputs", "store"): "store.checks",
     ("transfer", "store"): "store.base",
+    ("conversation", "store"): "store.checks",
     ("cli", "testing"): "testing.models",
 }
 """Of these rooms only one module, the protocol or the rules, may be imported."""

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any, Literal, overload
 import torch
 
 from .arguments import check_count, check_kind, check_names, check_several
+from .conversation import check_messages, render_within
 from .encoders import Encoder, check_encoder, load_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
 from .generation import (
+    DEFAULTS,
     Answers,
     Prompt,
     Streamed,
@@ -351,6 +353,66 @@ class MemoryLM(Keeping):
             return self._stream(made[0], memory, scope, readers, options, brief=brief)
         replies = self._run(made, memory, scope, readers, batch_size, options, brief=brief)
         return replies[0] if isinstance(question, str) else replies
+
+    @overload
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        memory: bool = ...,
+        scope: str | None = ...,
+        readers: Sequence[str] | None = ...,
+        brief: bool = ...,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> Reply: ...
+    @overload
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        memory: bool = ...,
+        scope: str | None = ...,
+        readers: Sequence[str] | None = ...,
+        brief: bool = ...,
+        *,
+        stream: Literal[True],
+        **options: Any,
+    ) -> Streamed: ...
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        memory: bool = True,
+        scope: str | None = None,
+        readers: Sequence[str] | None = None,
+        brief: bool = True,
+        stream: bool = False,
+        **options: Any,
+    ) -> Reply | Streamed:
+        """Answer the last message of a conversation. The memory is asked about that message alone; nothing is learned.
+
+        Where the conversation and the answer don't fit into the model's window, the oldest turns are left out; the system prompt
+        and the last message stay. Further arguments as for `ask`.
+
+        Args:
+            messages: `{"role": "system" | "user" | "assistant", "content": text}` each, the user's last.
+            memory: False for the base model alone.
+            scope: whose memories; None for the default.
+            readers: which readers may speak; None for all.
+            brief: where a memory speaks, the reply ends with its answer.
+            stream: return an iterator over pieces of text; its `reply` is there when it has ended.
+            options: for the model's own `generate`.
+
+        Raises:
+            InputError: if it is no conversation, or system prompt and last message are too long by themselves.
+            ConfigError: as `generate`.
+        """
+        checked = check_messages(messages)
+        longest = check_count("max_new_tokens", options.get("max_new_tokens", DEFAULTS["max_new_tokens"]), 1)
+        room = None if self.texts.window is None else max(1, self.texts.window - longest)
+        prompt, _ = render_within(self.tokenizer, checked, room)
+        if stream:
+            return self._stream(prompt, memory, scope, readers, options, brief=brief)
+        (reply,) = self._run([prompt], memory, scope, readers, 1, options, brief=brief)
+        return reply
 
     def score(
         self,

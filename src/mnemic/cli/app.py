@@ -7,6 +7,7 @@ import typer
 from .. import __version__
 from .ask import ask
 from .bench import bench
+from .chat import chat
 from .doctor import doctor
 from .erase import erase
 from .exits import EPILOG, Group
@@ -50,6 +51,7 @@ def root(
 
 app.command("learn")(learn)
 app.command("ask")(ask)
+app.command("chat")(chat)
 app.command("recall")(recall)
 app.command("why")(why)
 app.command("list")(list_items)

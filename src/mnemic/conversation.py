@@ -1,0 +1,120 @@
+"""Messages of a conversation: checked, rendered for the model, and cut to its window."""
+
+import json
+import secrets
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .arguments import is_several, short
+from .errors import ConfigError, InputError, rule_got_do
+from .generation import Prompt
+from .store.checks import check_text
+
+ROLES = ("system", "user", "assistant")
+Message = dict[str, str]
+_HEAD = {"mnemic": "conversation", "format": 1}
+_PLAIN = {"system": "", "user": "User: ", "assistant": "Assistant: "}
+
+
+def check_messages(messages: object) -> list[Message]:
+    """Return the messages of a conversation that is to be answered, as plain dicts.
+
+    Raises:
+        InputError: if they aren't a list of {"role", "content"}, with a system prompt at most at the beginning and the user's
+            message at the end.
+    """
+    if not is_several(messages) or not messages:
+        raise _wrong(short(messages), "Pass a list.")
+    found = []
+    for number, message in enumerate(messages):
+        if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
+            raise _wrong(f"message {number + 1}: {short(message)}", 'Give each a "role" and a "content".')
+        role, content = message["role"], message["content"]
+        if role not in ROLES or (role == "system" and number):
+            raise _wrong(f"message {number + 1} with role {short(role)}", "Begin with the system prompt, if any.")
+        # a model may have said anything, or nothing
+        if role != "assistant" or not isinstance(content, str):
+            check_text(content)
+        found.append({"role": role, "content": content})
+    if found[-1]["role"] != "user":
+        raise _wrong(f"a last message of the {found[-1]['role']}", "End with what the user says.")
+    return found
+
+
+def _wrong(got: str, do: str) -> InputError:
+    rule = 'A conversation is a list of {"role": "system" | "user" | "assistant", "content": text} that ends with the user.'
+    return InputError(rule_got_do(rule, got, do))
+
+
+def render(tokenizer: Any, messages: Sequence[Message]) -> Prompt:
+    """Return a conversation through the chat template, or in plain lines where the model has none.
+
+    What is looked up for it is its last message.
+    """
+    query = messages[-1]["content"]
+    if getattr(tokenizer, "chat_template", None):
+        text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return Prompt(text=text, query=query, chat=True)
+    lines = [f"{_PLAIN[message['role']]}{message['content']}" for message in messages]
+    return Prompt(text="\n".join([*lines, "Assistant:"]), query=query, chat=False)
+
+
+def render_within(tokenizer: Any, messages: Sequence[Message], room: int | None) -> tuple[Prompt, int]:
+    """Return a conversation of at most `room` tokens (None: of any length), and how many of its oldest messages are left out.
+
+    The system prompt and the last message stay, whatever their length. What stays between them begins with the user.
+    """
+    system = list(messages[:1]) if messages[0]["role"] == "system" else []
+    turns = list(messages[len(system) :])
+    begins = [number for number, turn in enumerate(turns) if turn["role"] == "user" or not number]
+
+    def fits(begin: int) -> bool:
+        return room is None or _tokens(tokenizer, render(tokenizer, [*system, *turns[begin:]])) <= room
+
+    # the less is kept the sooner it fits
+    first = bisect_left(begins, True, hi=len(begins) - 1, key=fits)
+    return render(tokenizer, [*system, *turns[begins[first] :]]), begins[first]
+
+
+def _tokens(tokenizer: Any, prompt: Prompt) -> int:
+    return len(tokenizer(prompt.text, add_special_tokens=not prompt.chat, verbose=False)["input_ids"])
+
+
+def save(path: Path, messages: Sequence[Message]) -> None:
+    """Write a conversation to a file, for its owner alone, whole or not at all.
+
+    Raises:
+        ConfigError: if it can't be written.
+    """
+    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    try:
+        try:
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps({**_HEAD, "messages": list(messages)}, ensure_ascii=False), encoding="utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(rule_got_do("A conversation needs a file that can be written.", str(error), "Name another.")) from error
+
+
+def load(path: Path) -> list[Message]:
+    """Return the conversation in a file.
+
+    Raises:
+        InputError: if it can't be read or holds none.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(rule_got_do("A conversation is a file that was saved.", f"{path.name}: {error}", "Check it.")) from error
+    if not isinstance(value, dict) or {name: value.get(name) for name in _HEAD} != _HEAD or "messages" not in value:
+        raise InputError(rule_got_do("A conversation is a file that was saved.", path.name, "Name one that /save wrote."))
+    messages = value["messages"]
+    if messages == []:
+        return []
+    # one that ends with an answer is as good as one that waits for it
+    checked = check_messages([*messages, {"role": "user", "content": "."}] if isinstance(messages, list) else messages)
+    return checked[:-1]

@@ -1,0 +1,111 @@
+"""`mnemic chat` in a pipe, with a tiny model."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from fixtures.small_lm import ANSWER, FACT, QUESTION
+from mnemic.assistant import MemoryLM
+from mnemic.cli import session
+
+Cli = Callable[..., Result]
+Say = Callable[..., Result]
+
+
+@pytest.fixture
+def say(cli: Cli, make: Callable[..., MemoryLM], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Say:
+    """Hold a conversation of some lines; the memory lives in the folder `store` from one to the next."""
+
+    @contextmanager
+    def opened(model: str, store: str, encoder: str | None, scope: str, *, new: bool = False) -> Iterator[MemoryLM]:
+        assert new
+        lm = make(store, scope=scope)
+        yield lm
+        lm.close()
+
+    monkeypatch.setattr(session, "open_memory", opened)
+
+    def run(*lines: str, options: tuple[str, ...] = ("-o", "max_new_tokens=24")) -> Result:
+        return cli("chat", *options, text="\n".join(lines) + "\n")
+
+    return run
+
+
+def kept(tmp_path: Path) -> list[dict[str, str]]:
+    value: dict[str, Any] = json.loads((tmp_path / "store" / "last_chat.json").read_text(encoding="utf-8"))
+    messages: list[dict[str, str]] = value["messages"]
+    return messages
+
+
+def test_what_is_remembered_in_one_conversation_is_answered_in_the_next(say: Say) -> None:
+    first = say(f"/remember {FACT}", "/bye", "never said")
+    assert first.exit_code == 0
+    assert "added" in first.stderr
+    second = say(QUESTION, "/why")
+    assert ANSWER in second.stdout.splitlines()[0]
+    assert FACT in second.stderr
+    assert "spoke" in second.stdout
+
+
+def test_forget_undo_and_memories(say: Say) -> None:
+    done = say(f"/remember {FACT}", QUESTION, "/forget", "/memories", "/undo", "/memories 1", QUESTION)
+    assert "forgotten" in done.stderr
+    assert "Nothing is remembered yet." in done.stderr
+    lines = done.stdout.splitlines()
+    assert ANSWER in lines[0]
+    assert FACT in lines[1]
+    assert ANSWER in lines[2]
+
+
+def test_mistakes_are_said_and_the_conversation_goes_on(say: Say) -> None:
+    done = say(
+        "/rember x", "/forget", "/why", "/memories none", "/save", "/load nothing.json", "/undo", "/remember", f"/remember {FACT}"
+    )
+    assert done.exit_code == 0
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 8
+    assert "/rember" in errors[0]
+    assert "Traceback" not in done.output
+    assert "added" in done.stderr
+
+
+def test_in_private_nothing_is_recalled_remembered_or_kept(say: Say, tmp_path: Path) -> None:
+    done = say(f"/remember {FACT}", "Hello there.", "/private", QUESTION, "/remember secret", "/why", "/private", QUESTION)
+    private, _, public = done.stdout.splitlines()[-3:]
+    assert ANSWER not in private
+    assert ANSWER in public
+    assert "Nothing is remembered in private" in done.stderr
+    assert [m["content"] for m in kept(tmp_path) if m["role"] == "user"] == ["Hello there.", QUESTION]
+
+
+def test_a_conversation_goes_on_from_a_file_or_where_it_stopped(say: Say, tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    say("One.", f"/save {path}", "/clear", "Two.", options=("-o", "max_new_tokens=2", "-s", "Be kind."))
+    assert [m["content"] for m in kept(tmp_path) if m["role"] != "assistant"] == ["Be kind.", "Two."]
+    done = say("Three.", f"/load {path}", "Four.", f"/save {path}", options=("-o", "max_new_tokens=2", "-c"))
+    assert "2 messages taken up" in done.stderr
+    assert "A conversation is saved to a new file" in done.stderr
+    assert [m["content"] for m in kept(tmp_path) if m["role"] == "user"] == ["One.", "Four."]
+    nothing = say("Hello.", options=("-c", "--store", str(tmp_path / "elsewhere")))
+    assert nothing.exit_code == 1
+    assert "-c goes on with a conversation" in nothing.stderr
+
+
+def test_lines_between_three_quotes_are_one_message(say: Say, tmp_path: Path) -> None:
+    done = say('"""', "/not a command", "", "second line", '"""', '"""', "left open", options=("-o", "max_new_tokens=2"))
+    assert [m["content"] for m in kept(tmp_path) if m["role"] == "user"] == ["/not a command\n\nsecond line"]
+    assert "has no closing" in done.stderr
+
+
+def test_options_are_those_of_generate(say: Say) -> None:
+    assert say("Hi.", options=("-o", "temperature=0.5", "-o", "max_new_tokens=2")).exit_code == 0
+    wrong = say("Hi.", options=("-o", "temperature"))
+    assert wrong.exit_code == 2
+    unknown = say("Hi.", options=("-o", "colour=red"))
+    assert unknown.exit_code == 0
+    assert "Options are those of the model's own" in unknown.stderr
