@@ -19,7 +19,20 @@ BELOW_ASSISTANT = PLAIN | {
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
     "__main__": {"cli"},
-    "cli": {"__init__", "assistant", "evals", "plots", "train", "models", "encoders", "store", "inputs", "testing", "transfer", "conversation"}
+    "cli": {
+        "__init__",
+        "assistant",
+        "evals",
+        "plots",
+        "train",
+        "models",
+        "encoders",
+        "store",
+        "inputs",
+        "testing",
+        "transfer",
+        "conversation",
+    }
     | PLAIN,
     "evals": BELOW_ASSISTANT | {"__init__", "assistant", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},

@@ -22,7 +22,21 @@ SAVING = (
 
 
 def _benches() -> typer.Typer:
-    from ..evals import edits, gatefit, influence, keyed, pairs, quality, recurrent, report, resonance, speed, streams, windows
+    from ..evals import (
+        edits,
+        gatefit,
+        influence,
+        keyed,
+        pairs,
+        quality,
+        recurrent,
+        report,
+        resonance,
+        speed,
+        storage,
+        streams,
+        windows,
+    )
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
@@ -55,6 +69,7 @@ def _benches() -> typer.Typer:
             resonance.run,
             "Train resonance gates and measure text of their kind, other text, typos and token noise.",
         ),
+        ("store", storage.StoreConfig, storage.run, "Kill writers, let many write at once, erase and search every file."),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:

@@ -44,7 +44,7 @@ def published(config: Any) -> dict[str, Any]:
         elif name in ("model", "encoder") and value is not None and Path(value).expanduser().is_absolute():
             values[name] = Path(value).name
         elif isinstance(value, tuple):
-            values[name] = list(value)
+            values[name] = [one.name if isinstance(one, Path) else one for one in value]
     return values
 
 
