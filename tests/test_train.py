@@ -199,6 +199,11 @@ def test_texts_and_windows(tmp_path: Path) -> None:
     path.write_text("= One\nabc\n= Two\ndefghi\n", encoding="utf-8")
     assert documents(path, "= ") == ["= One\nabc\n", "= Two\ndefghi\n"]
     assert documents(path, None) == ["= One\nabc\n= Two\ndefghi\n"]
+    # groups and flags of an expression make no documents of their own
+    for expression in ("(= )", "(= )|(#)", "(?i:= )"):
+        assert documents(path, expression) == ["= One\nabc\n", "= Two\ndefghi\n"]
+    with pytest.raises(ConfigError, match="A separator is a regular expression"):
+        documents(path, "(?i)= ")
     assert [w.shape for w in windows(Letters(), ["abcdefg", "ab"], 3)] == [(2, 3)]
     with pytest.raises(ConfigError, match="A separator is a regular expression"):
         documents(path, "(")
@@ -222,7 +227,19 @@ def test_a_broken_reading_is_read_anew(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"rows": 0}, {"size": 0}, {"decay": 2.0}, {"truncate": 0}, {"rate": 0.0}, {"weight_decay": -1.0}, {"patience": 0}],
+    [
+        {"rows": 0},
+        {"size": 0},
+        {"decay": 2.0},
+        {"truncate": 0},
+        {"rate": 0.0},
+        {"weight_decay": -1.0},
+        {"patience": 0},
+        {"seed": -1},
+        {"rate": float("nan")},
+        {"output_gate": "no"},
+        {"sites": ("side",)},
+    ],
 )
 def test_settings_out_of_range(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
@@ -285,7 +302,15 @@ def test_what_can_be_refused_early_is(tmp_path: Path, text: Path) -> None:
         run(TrainRecurrentConfig(data=tmp_path / "none", out=tmp_path / "m"), loads=loads)
     with pytest.raises(ConfigError, match="at position 0"):
         run(TrainRecurrentConfig(data=text, separator="(", out=tmp_path / "m"), loads=loads)
-    with pytest.raises(ConfigError, match="A window has at least 2 tokens"):
+    with pytest.raises(InputError, match=r"There are documents to train on.*1 in text\.txt.*--separator"):
+        run(TrainRecurrentConfig(data=text, out=tmp_path / "m"), loads=loads)
+    # what a killed process left of a kept state is no obstacle
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / ".abc.safetensors.x7f3k2").write_bytes(b"half")
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        run(TrainRecurrentConfig(data=text, separator="=", states=kept, out=tmp_path / "m"), loads=loads)
+    with pytest.raises(ConfigError, match="`window` is a whole number from 2 on"):
         TrainRecurrentConfig(window=1)
     with pytest.raises(ConfigError, match="shares that leave something"):
         TrainRecurrentConfig(development=0.5, held=0.6)

@@ -37,7 +37,7 @@ register_case(
 register_case(
     ContractCase(
         name="recurrent-gated",
-        build=lambda: RecurrentMemory(sites=("middle", "top"), size=8, decay=0.9, cell="mingru", output_gate=True),
+        build=lambda: RecurrentMemory(sites=("middle", "top"), size=8, decay=0.9, segment=2, output_gate=True),
         arm=_arm,
     )
 )

@@ -75,7 +75,11 @@ def test_a_trained_memory_is_measured_beside_the_random_ones(tmp_path: Path) -> 
     path = tmp_path / "text.txt"
     path.write_text("the old van is grey and the new one is green. " * 60, encoding="utf-8")
     model = tiny_model("llama")
-    handle = attach(model, [RecurrentMemory(("top",), 4, 0.5, cell="mingru")])
+    memory = RecurrentMemory(("top",), 4, 0.5, cell="mingru")
+    handle = attach(model, [memory])
+    handle.save_pretrained(tmp_path / "untrained")
+    with torch.no_grad():
+        memory.at["top"].weight_out.fill_(0.1)
     handle.save_pretrained(tmp_path / "memory")
     handle.detach()
     sizes: dict[str, Any] = {"tokens": 2000, "size": 8, "seeds": 1, "length": 50, "pairs": 2, "new_tokens": 4}
@@ -86,11 +90,12 @@ def test_a_trained_memory_is_measured_beside_the_random_ones(tmp_path: Path) -> 
     assert summary.drift[4].last > summary.drift[5].last > 0
     handle = attach(model, [RecurrentMemory(("middle",), 4)])
     handle.save_pretrained(tmp_path / "elsewhere")
-    with pytest.raises(ConfigError, match="One recurrent memory at the top is measured"):
-        run(
-            RecurrentBenchConfig(data=path, memory=tmp_path / "elsewhere", **sizes),
-            loads=lambda: (tiny_model("llama"), _Letters()),
-        )
+    for name in ("elsewhere", "untrained"):
+        with pytest.raises(ConfigError, match="One trained recurrent memory at the top is measured"):
+            run(
+                RecurrentBenchConfig(data=path, memory=tmp_path / name, **sizes),
+                loads=lambda: (tiny_model("llama"), _Letters()),
+            )
 
 
 def test_settings_out_of_range() -> None:

@@ -68,6 +68,14 @@ def test_what_cant_be_measured_is_refused(folder: Path) -> None:
     config = ResonanceConfig(data=folder / "text.txt", other=(short,), seeds=1, tokens=200, **SETTINGS)
     with pytest.raises(InputError, match=r"fills a window.*short\.txt"):
         run(config, loads=lambda name: (tiny_model("llama"), Letters()))
-    for wrong in ({"typos": 0.0}, {"noise": 1.0}, {"seeds": 0}, {"tokens": 3}, {"parts": "none"}, {"observed": 1}):
+    for wrong in (
+        {"typos": 0.0},
+        {"noise": 1.0},
+        {"seeds": 0},
+        {"tokens": 3},
+        {"parts": "none"},
+        {"parts": "damping"},
+        {"observed": 1},
+    ):
         with pytest.raises(ConfigError):
             ResonanceConfig(**wrong)  # type: ignore[arg-type]

@@ -46,5 +46,7 @@ def test_a_small_run_sees_what_the_memory_adds(tmp_path: Path) -> None:
     few.write_text(three_kinds(3), encoding="utf-8")
     with pytest.raises(InputError, match="Another document needs two or more"):
         run(WindowsConfig(**{**settings, "data": few}, seeds=1), loads=lambda name: (model, Letters()))
-    with pytest.raises(ConfigError, match="seeds is at least 1"):
+    with pytest.raises(ConfigError, match="`seeds` is a whole number from 1 on"):
         WindowsConfig(seeds=0)
+    with pytest.raises(ConfigError, match="carry and ones that don't"):
+        WindowsConfig(carry=False)

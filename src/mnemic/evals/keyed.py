@@ -1,12 +1,12 @@
 """`mnemic bench keys`: key–value pairs told in one segment and asked for several segments later.
 
 A tiny model and a recurrent memory in its middle are trained together. The model sees one segment at a time, so that whatever
-it answers has come through the state. Beside it: the same trained model with the state reset, which can only guess, and a model
-whose memory has no output gate, trained as long.
+it answers has come through the state. Beside it: the same trained model with the state reset, which has nothing to answer from,
+and a model whose memory has no output gate, trained as long.
 
 The question holds keys alone: were their values between them, a model could name the last ones by elimination, and gradient
 descent stays at that. Training begins with two pairs asked for at once; another pair, and then another segment between, comes
-when what there is can be answered.
+when what there is can be answered. The last third of the steps is spent on the whole task, however far that went.
 """
 
 import time
@@ -27,12 +27,12 @@ from ..train.segments import read_across
 from .environment import Environment, describe
 from .progress import Progress
 from .results import command_line, published
-from .scoring import Interval, wilson
+from .scoring import Interval, bootstrap_mean
 
 _WARM_UP = 100
 _CLIP = 1.0
 _COOL_DOWN = 1 / 3
-"""Share of the steps at the end in which the learning rate falls."""
+"""Share of the steps at the end in which the learning rate falls, and the task is the whole one."""
 _ENOUGH = 0.9
 """Share of right answers, a running mean, at which the task grows."""
 _STEADY = 0.95
@@ -105,6 +105,10 @@ class KeysSummary:
     """The same with the state reset before the question."""
     plain: list[Interval]
     """Carried, by a memory without an output gate."""
+    reached: list[tuple[int, int]]
+    """Pairs and gap at which the task had grown for each seed, before the whole task began."""
+    plain_reached: list[tuple[int, int]]
+    """The same without an output gate."""
     chance: float
     parameters: int
     """Of model and memory together."""
@@ -169,14 +173,17 @@ def run(config: KeysConfig, *, progress: bool = False) -> KeysSummary:
     carried: list[Interval] = []
     reset: list[Interval] = []
     plain: list[Interval] = []
+    reached: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
     with Progress("training", 2 * config.steps * config.seeds, shown=progress) as bar:
         for seed in range(config.seed, config.seed + config.seeds):
             for gated in (True, False):
                 task = _Task(config, seed)
                 model, handle = _model(config, task.vocab, seed, gated=gated)
-                _train(config, task, model, handle, bar)
+                reached[gated].append(_train(config, task, model, handle, bar))
                 model.train(False)
-                shares = [wilson(*_right(config, task, model, handle, carry=carry)) for carry in (True, False)]
+                shares = [
+                    bootstrap_mean(_right(config, task, model, handle, carry=carry), seed=config.seed) for carry in (True, False)
+                ]
                 (carried if gated else plain).append(shares[0])
                 if gated:
                     reset.append(shares[1])
@@ -189,6 +196,8 @@ def run(config: KeysConfig, *, progress: bool = False) -> KeysSummary:
         carried=carried,
         reset=reset,
         plain=plain,
+        reached=reached[True],
+        plain_reached=reached[False],
         chance=1 / config.values,
         parameters=parameters,
         seconds=time.perf_counter() - begun,
@@ -214,13 +223,19 @@ def _model(config: KeysConfig, vocab: int, seed: int, *, gated: bool) -> tuple[A
     return model, handle
 
 
-def _train(config: KeysConfig, task: _Task, model: Any, handle: Handle, bar: Progress) -> None:
+def _train(config: KeysConfig, task: _Task, model: Any, handle: Handle, bar: Progress) -> tuple[int, int]:
+    """Train, and return at how many pairs and which gap the task had grown before the whole of it began."""
     weights = [*model.parameters(), *handle.memories[0].parameters()]
     optimizer = torch.optim.AdamW(weights, lr=config.rate, weight_decay=0.01, betas=(0.9, 0.99))
-    course = _Course(config)
+    course, reached = _Course(config), (0, 0)
     for step in range(config.steps):
+        left = 1 - step / config.steps
+        if left > _COOL_DOWN:
+            reached = course.pairs, course.gap
+        else:
+            course.pairs, course.gap = config.pairs, config.gap
         for group in optimizer.param_groups:
-            group["lr"] = config.rate * min(1.0, (step + 1) / _WARM_UP, (1 - step / config.steps) / _COOL_DOWN)
+            group["lr"] = config.rate * min(1.0, (step + 1) / _WARM_UP, left / _COOL_DOWN)
         segments, values = task.conversation(config.rows, course.pairs, task.gap(course.gap))
         logits = read_across(model, handle, segments)
         loss = cross_entropy(logits.flatten(0, 1), values.flatten())
@@ -230,11 +245,13 @@ def _train(config: KeysConfig, task: _Task, model: Any, handle: Handle, bar: Pro
         optimizer.step()
         course.went(float((logits.detach().argmax(-1) == values).float().mean()))
         bar.advance()
+    return reached
 
 
 @torch.no_grad()
-def _right(config: KeysConfig, task: _Task, model: Any, handle: Handle, *, carry: bool) -> tuple[int, int]:
-    """Return for how many keys of new conversations the value is the likeliest token, and how many there are."""
+def _right(config: KeysConfig, task: _Task, model: Any, handle: Handle, *, carry: bool) -> list[float]:
+    """Return of each of new conversations for which share of its keys the value is the likeliest token."""
     segments, values = task.conversation(config.asked, config.pairs, config.gap)
     said = read_across(model, handle, segments, carry=carry).argmax(-1)
-    return int((said == values).sum()), values.numel()
+    shares: list[float] = (said == values).float().mean(-1).tolist()
+    return shares

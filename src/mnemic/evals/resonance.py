@@ -60,6 +60,8 @@ class ResonanceConfig(MaterialConfig, ResonanceTraining):
         """Check the numbers."""
         MaterialConfig.__post_init__(self)
         ResonanceTraining.__post_init__(self)
+        if self.parts != "both":
+            raise ConfigError(rule_got_do("The bench trains every part of the gate.", repr(self.parts), "Leave `parts` out."))
         check_count("seeds", self.seeds, 1)
         check_count("tokens", self.tokens, self.window)
         if not (0 < self.typos < 1 and 0 < self.noise < 1):
@@ -193,7 +195,8 @@ def _cases(config: ResonanceConfig, material: Material, others: Sequence[str], m
         if not cut:
             raise InputError(rule_got_do("A text to report fills a window.", title, "Give a longer one, or smaller windows."))
         every = [torch.ones(len(ids), config.window - 1, dtype=torch.bool) for ids in cut]
-        return _Text(title, freezer.read(cut, lambda tokens: None), list(counted or every))
+        both = [(ids, here) for ids, here in zip(cut, counted or every, strict=True) if here.any()]
+        return _Text(title, freezer.read([ids for ids, _ in both], lambda tokens: None), [here for _, here in both])
 
     wrong = [with_typos(tokenizer.decode(ids.flatten()), config.typos, draw) for ids in held]
     replaced = [torch.from_numpy(draw.random(ids.shape) < config.noise) for ids in held]
@@ -210,15 +213,16 @@ def _cases(config: ResonanceConfig, material: Material, others: Sequence[str], m
     for path, text in zip(config.other, others, strict=True):
         cut = [ids for whole in windows(tokenizer, [text], config.window) for ids in torch.split(whole, _PIECE)]
         # spread over the file: a book begins with its contents
-        count = max(1, min(len(cut), limit // _PIECE))
-        out.append(read(path.name, [cut[place] for place in np.linspace(0, len(cut) - 1, count).astype(int)] if cut else []))
+        count = min(len(cut), -(-limit // _PIECE))
+        chosen = [cut[place] for place in np.linspace(0, len(cut) - 1, count).astype(int)] if cut else []
+        out.append(read(path.name, _first(chosen, limit)))
     return out
 
 
 def _first(cut: Sequence[Tensor], limit: int) -> list[Tensor]:
     """Return documents `[N, W]` up to so many windows in all, as many of each as its share."""
     total = sum(len(ids) for ids in cut)
-    kept = [ids[: max(1, len(ids) * limit // total)] if total > limit else ids for ids in cut]
+    kept = [ids[: len(ids) * limit // total] if total > limit else ids for ids in cut]
     return [ids for ids in kept if len(ids)]
 
 

@@ -246,7 +246,7 @@ def _recurrent(data: Data) -> tuple[Table, ...]:
         Table(
             title="Blocked scan against the token loop, projections outside of both",
             header=("", "loop / scan", "states differ by", "gradients differ by"),
-            rows=tuple((t["title"], cell(t["ratio"], 2), f"{t['values']:.1e}", f"{t['gradients']:.1e}") for t in data["timing"]),
+            rows=tuple((t["title"], cell(t["ratio"], 2), f"{t['values']:.1e}", _apart(t)) for t in data["timing"]),
         ),
         Table(
             title="Tokens/s with recurrent memory and resonance attached and speaking, over plain, batch 1",
@@ -254,6 +254,11 @@ def _recurrent(data: Data) -> tuple[Table, ...]:
             rows=tuple((name, cell(interval)) for name, interval in data["speed"].items()),
         ),
     )
+
+
+def _apart(timing: Data) -> str:
+    # forward alone makes no gradients that could differ
+    return f"{timing['gradients']:.1e}" if "backward" in timing["title"] else "–"
 
 
 def _streams(data: Data) -> tuple[Table, ...]:
@@ -342,12 +347,21 @@ def _keys(data: Data) -> tuple[Table, ...]:
     return (
         Table(
             title=f"{c['pairs']} keys and values told {c['gap'] + 1} segments before they are asked for: values named rightly",
-            header=("seed", "state carried on", "state reset", "chance", "carried on, without an output gate"),
+            header=("seed", "state carried on", "state reset", "chance", "carried on, without an output gate", "grown to"),
             rows=tuple(
-                (str(c["seed"] + number), cell(carried), cell(reset), f"{data['chance']:.3f}", cell(plain))
-                for number, (carried, reset, plain) in enumerate(zip(data["carried"], data["reset"], data["plain"], strict=True))
+                (
+                    str(c["seed"] + number),
+                    *map(cell, (carried, reset)),
+                    f"{data['chance']:.3f}",
+                    cell(plain),
+                    "; ".join(f"{pairs} pairs, gap {gap}" for pairs, gap in grown),
+                )
+                for number, (carried, reset, plain, *grown) in enumerate(
+                    zip(*(data[name] for name in ("carried", "reset", "plain", "reached", "plain_reached")), strict=True)
+                )
             ),
-            note=f"{provenance(data)}; {data['parameters']:,} parameters",
+            note=f"{provenance(data)} over conversations; {data['parameters']:,} parameters with the gate; grown to: how far the"
+            " task had grown before its last third, with and without",
         ),
     )
 
@@ -372,7 +386,8 @@ def _resonance(data: Data) -> tuple[Table, ...]:
                 )
                 for t in data["texts"]
             ),
-            note=f"{provenance(data)} over documents and seeds; temperature: states times {data['temperature']:g}",
+            note=f"{provenance(data)} over documents (of a book: pieces of 8 windows) and seeds;"
+            f" temperature: states times {data['temperature']:g}",
         ),
         Table(
             title="The gates",

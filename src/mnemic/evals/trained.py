@@ -22,13 +22,16 @@ def recurrent_at_top(folder: Path, model: Any) -> Iterator[RecurrentMemory]:
     try:
         memory = handle.memories[0]
         if len(handle.memories) != 1 or not isinstance(memory, RecurrentMemory) or memory.config.sites != ("top",):
-            raise ConfigError(
-                rule_got_do(
-                    "One recurrent memory at the top is measured.",
-                    f"{[m.name for m in handle.memories]} in {folder.name}",
-                    "Train one with `mnemic train recurrent`.",
-                )
-            )
+            raise _wrong(f"{[m.name for m in handle.memories]} in {folder.name}")
+        c = memory.config
+        # distances are in tokens, and what a state says is compared between tokens
+        if not memory.active() or c.segment != 1 or c.output_gate:
+            raise _wrong(f"trained: {memory.active()}, segment {c.segment}, output gate: {c.output_gate}")
         yield memory
     finally:
         handle.detach()
+
+
+def _wrong(got: str) -> ConfigError:
+    rule = "One trained recurrent memory at the top is measured, with an update per token and no output gate."
+    return ConfigError(rule_got_do(rule, got, "Train one with `mnemic train recurrent`."))

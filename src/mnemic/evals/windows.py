@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import check_count
 from ..errors import ConfigError, rule_got_do
 from ..train.material import Material, MaterialConfig, prepare, texts_of
 from ..train.recurrent import RecurrentTraining
@@ -24,7 +25,7 @@ from .progress import Progress
 from .results import command_line, published
 from .scoring import Interval, mean_over_seeds
 
-_WEIGHTS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24)
+_WEIGHTS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32, 0.4, 0.5, 0.6)
 """Weights of the unigram cache that development documents choose from."""
 
 
@@ -41,8 +42,11 @@ class WindowsConfig(MaterialConfig, RecurrentTraining):
         """Check the numbers."""
         MaterialConfig.__post_init__(self)
         RecurrentTraining.__post_init__(self)
-        if self.seeds < 1:
-            raise ConfigError(rule_got_do("seeds is at least 1.", self.seeds, "Choose a larger one."))
+        check_count("seeds", self.seeds, 1)
+        if not self.carry:
+            raise ConfigError(
+                rule_got_do("The bench trains memories that carry and ones that don't.", "carry=False", "Leave it out.")
+            )
 
     @property
     def recipe(self) -> RecurrentTraining:

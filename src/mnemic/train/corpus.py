@@ -29,12 +29,14 @@ def documents(path: Path, separator: str | None) -> list[str]:
         raise InputError(rule_got_do("A text must be readable UTF-8.", f"{path}: {error}", "Check its path.")) from error
     try:
         # by itself first, so that an error names its own places
-        begins = None if separator is None else re.compile(separator)
+        begins = None if separator is None else re.compile(separator) and re.compile(rf"^(?={separator})", re.MULTILINE)
     except re.error as error:
         raise ConfigError(
             rule_got_do("A separator is a regular expression.", f"{separator!r}: {error}", "Correct it, e.g. ' = [^=]'.")
         ) from error
-    parts = [text] if begins is None else re.split(rf"(?m)^(?={begins.pattern})", text)
+    # cut at the places alone: what an expression's groups captured is no document of its own
+    places = [] if begins is None else [match.start() for match in begins.finditer(text)]
+    parts = [text[begin:end] for begin, end in zip([0, *places], [*places, len(text)], strict=True)]
     found = [part for part in parts if part.strip()]
     if not found:
         raise InputError(rule_got_do("A text to train on holds words.", f"{path}: none", "Give another file."))

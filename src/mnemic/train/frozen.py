@@ -46,7 +46,8 @@ def check_folder(folder: Path) -> None:
         ConfigError: naming what is there.
     """
     there = [folder] if folder.is_file() else list(folder.iterdir()) if folder.is_dir() else []
-    other = [path for path in there if path == folder or path.suffix != _ENDING]
+    # what a killed process was writing begins with a dot, and is nobody's
+    other = [p for p in there if p == folder or not (p.suffix == _ENDING or (p.name.startswith(".") and f"{_ENDING}." in p.name))]
     if other:
         raise ConfigError(
             rule_got_do("States are kept in a new folder or one that holds nothing else.", str(other[0]), "Choose another.")

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, rule_got_do
+from ..arguments import check_count
+from ..errors import ConfigError, InputError, rule_got_do
 from .corpus import Parts, documents, split, windows
 from .frozen import Freezer, Frozen, check_folder
 from .top import Head
+
+_PARTS = 3
+"""Documents are needed for each of the parts of a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +36,8 @@ class MaterialConfig:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if self.window < 2:
-            raise ConfigError(rule_got_do("A window has at least 2 tokens.", self.window, "Give e.g. 128."))
+        check_count("window", self.window, 2)
+        check_count("split_seed", self.split_seed, 0)
         if not (0 < self.development < 1 and 0 < self.held < 1 and self.development + self.held < 1):
             raise ConfigError(
                 rule_got_do(
@@ -62,7 +66,16 @@ def texts_of(config: MaterialConfig) -> list[str]:
     """
     if config.states is not None:
         check_folder(config.states.expanduser())
-    return documents(config.data.expanduser(), config.separator)
+    found = documents(config.data.expanduser(), config.separator)
+    if len(found) < _PARTS:
+        raise InputError(
+            rule_got_do(
+                "There are documents to train on, to stop by and to report.",
+                f"{len(found)} in {config.data.name}",
+                "Say where one begins, e.g. --separator ' = [^=]'.",
+            )
+        )
+    return found
 
 
 def prepare(

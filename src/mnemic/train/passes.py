@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from ..errors import ConfigError, InputError, rule_got_do
 from ..hosts import Handle
 from ..hosts.calls import returned_cache
 from ..memories.base import Memory, Site, State, StepContext
@@ -115,7 +116,10 @@ class Inside(Pass):
     def _read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         memory = self._memory
         assert isinstance(memory, RecurrentMemory)
-        memory.carry_on(state, gradients=True)
+        try:
+            memory.carry_on(state, gradients=True)
+        except InputError as error:
+            raise ConfigError(rule_got_do("A training stays finite.", str(error), "Lower the rate.")) from error
         try:
             with frozen(self._model):
                 out = self._model(ids, use_cache=True)

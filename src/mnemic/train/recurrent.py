@@ -45,7 +45,14 @@ class RecurrentTraining(Recipe):
     def __post_init__(self) -> None:
         """Check the numbers."""
         super().__post_init__()
-        RecurrentConfig(sites=self.sites, size=self.size, decay=self.decay, cell=self.cell, segment=self.segment)
+        RecurrentConfig(
+            sites=self.sites,
+            size=self.size,
+            decay=self.decay,
+            cell=self.cell,
+            segment=self.segment,
+            output_gate=self.output_gate,
+        )
 
     @property
     def carries(self) -> bool:
@@ -55,7 +62,7 @@ class RecurrentTraining(Recipe):
     @property
     def at_top(self) -> bool:
         """Whether the memory sits at the top alone."""
-        return self.sites == ("top",)
+        return tuple(self.sites) == ("top",)
 
     def make(self) -> RecurrentMemory:
         """Return a new memory."""

@@ -153,7 +153,7 @@ def _train(
         out=config.out,
         epochs=len(trained.losses),
         alone=trainer.loss(held, how="alone", tell=tell),
-        memory=trainer.loss(held, how="carried", tell=tell),
+        memory=trainer.loss(held, how=trainer.how, tell=tell),
     )
     if together.first:
         trained.handle.save_pretrained(config.out.expanduser())

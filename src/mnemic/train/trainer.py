@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..arguments import check_count
+from ..arguments import check_count, check_numbers
 from ..errors import ConfigError, InputError, rule_got_do
 from ..hosts import Handle, attach
 from ..memories.base import Memory, State
@@ -59,7 +59,9 @@ class Recipe(ABC):
         """Check the numbers."""
         for name in ("rows", "truncate", "epochs", "patience", "common", "sample"):
             check_count(name, getattr(self, name), 1)
-        if self.rate <= 0 or self.weight_decay < 0:
+        check_count("seed", self.seed, 0)
+        check_numbers(self)
+        if not self.rate > 0 or not self.weight_decay >= 0:
             raise ConfigError(
                 rule_got_do("rate is positive and weight_decay isn't negative.", (self.rate, self.weight_decay), "Correct them.")
             )
@@ -172,11 +174,20 @@ class Trainer:
             found = checkpoint.load(folder, identity, self.memory, self._optimizer)
             if found is not None:
                 course, best = _Course(**found.course), found.best
+        begun = self._together.of_first(float(course.epoch))
+        if self._together.any(begun != course.epoch):
+            raise ConfigError(
+                rule_got_do(
+                    "Processes of one training go on from the same epoch.",
+                    f"epochs {begun:g} and {course.epoch}",
+                    "Keep progress where all of them see it, or remove it and begin anew.",
+                )
+            )
         steps = sum(self._windows(epoch) for epoch in range(self._recipe.epochs))
         while course.epoch < self._recipe.epochs and not self._over(course):
             self._epoch(course, steps, tell)
             # one process decides for all when it is enough
-            loss = self._together.of_first(self.loss(self._parts.development, how=self._how, tell=tell))
+            loss = self._together.of_first(self.loss(self._parts.development, how=self.how, tell=tell))
             if not math.isfinite(loss):
                 raise ConfigError(rule_got_do("A training stays finite.", f"a loss of {loss}", "Lower the rate."))
             course.epoch += 1
@@ -191,7 +202,8 @@ class Trainer:
         return Trained(self.handle, self.memory, course.losses)
 
     @property
-    def _how(self) -> str:
+    def how(self) -> str:
+        """How windows are read in training: "carried" or "reset"."""
         return "carried" if self._recipe.carries else "reset"
 
     def loss(self, documents: Sequence[int], *, how: str, tell: Stage = lambda stage, done, size: None) -> float:

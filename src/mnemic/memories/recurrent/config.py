@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ...arguments import check_count, check_names, check_number, check_numbers
+from ...arguments import check_count, check_kind, check_names, check_number, check_numbers
 from ...errors import ConfigError, rule_got_do
 
 SITES = ("input", "middle", "top")
@@ -39,6 +39,7 @@ class RecurrentConfig:
             raise ConfigError(rule_got_do("decay lies in (0, 1].", self.decay, "Give e.g. 0.99, or a half-life."))
         if self.cell not in CELLS:
             raise ConfigError(rule_got_do(f"A cell is one of {', '.join(CELLS)}.", repr(self.cell), "Choose one of them."))
+        check_kind("output_gate", self.output_gate, bool, "Give True or False.")
         for name in ("size", "segment"):
             check_count(name, getattr(self, name), 1)
 

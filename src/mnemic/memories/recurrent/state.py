@@ -76,5 +76,5 @@ def _identity(memory: Memory) -> str:
 
 
 def _made_of(memory: Memory) -> dict[str, object]:
-    """Return the settings that a state's meaning depends on: not how fast it fades."""
-    return {name: value for name, value in memory.settings().items() if name != "decay"}
+    """Return the settings that a state's meaning depends on: not how fast it fades, nor how it is read."""
+    return {name: value for name, value in memory.settings().items() if name not in ("decay", "output_gate")}
