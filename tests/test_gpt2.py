@@ -60,6 +60,22 @@ def test_the_call_of_its_documentation_runs_exactly_so(checkpoint: Path) -> None
     assert model.memory.config.decay == 0.97
 
 
+def test_every_setting_of_the_memory_can_be_chosen(checkpoint: Path) -> None:
+    chosen = {
+        "cell": "mingru",
+        "segment": 3,
+        "output_gate": True,
+        "sites": ("input", "top"),
+        "size": 8,
+        "half_life": 10.0,
+        "seed": 4,
+    }
+    model = GPT2WithGRUMemory.from_pretrained_with_memory(checkpoint, **chosen)
+    settings = model.memory.settings()
+    assert settings.pop("decay") == pytest.approx(0.5**0.1)
+    assert settings == {**{k: v for k, v in chosen.items() if k != "half_life"}, "sites": ["input", "top"]}
+
+
 def test_untrained_it_is_gpt2(checkpoint: Path) -> None:
     plain = GPT2LMHeadModel.from_pretrained(checkpoint).eval()
     model = GPT2WithGRUMemory.from_pretrained_with_memory(checkpoint).eval()

@@ -14,6 +14,7 @@ from .hosts.families import locate
 from .hosts.reader import HostReader
 from .memories.base import Memory
 from .memories.recurrent import RecurrentMemory
+from .memories.recurrent.config import Cell
 from .memories.resonance import ResonanceMemory
 
 M = TypeVar("M", bound=Memory)
@@ -89,6 +90,9 @@ class GPT2WithGRUMemory(_GPT2WithMemory):  # type: ignore[no-untyped-call]
         sites: Sequence[str] = ("middle",),
         size: int = 128,
         persistent: bool = True,
+        cell: Cell = "gru",
+        segment: int = 1,
+        output_gate: bool = False,
         seed: int = 0,
         **kwargs: Any,
     ) -> "GPT2WithGRUMemory":
@@ -101,13 +105,16 @@ class GPT2WithGRUMemory(_GPT2WithMemory):  # type: ignore[no-untyped-call]
             sites: any of "input", "middle", "top".
             size: numbers in the state of a site.
             persistent: whether the state outlives a call of `generate`.
+            cell: "gru" or "mingru".
+            segment: real tokens per update.
+            output_gate: let each token choose what it reads of the state.
             seed: of the initial weights.
             kwargs: for transformers' own `from_pretrained`.
 
         Raises:
             ConfigError: if a setting can't be used; before anything is loaded.
         """
-        memory = RecurrentMemory(sites, size, decay, half_life, seed=seed)
+        memory = RecurrentMemory(sites, size, decay, half_life, cell=cell, segment=segment, seed=seed, output_gate=output_gate)
         model = cls.from_pretrained(pretrained_model_name_or_path, **kwargs)
         model.persistent = persistent
         model.attach_memory(memory)
