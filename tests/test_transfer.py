@@ -136,6 +136,23 @@ def test_a_line_that_breaks_a_rule_is_named_and_nothing_is_written(
         assert list(other.journal()) == []
 
 
+def test_two_items_of_one_event_and_one_item_twice(store: SqliteStore, tmp_path: Path) -> None:
+    path = tmp_path / "all.jsonl"
+    export(store, path, None)
+    written = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*written, written[1]]), encoding="utf-8")
+    with open_store(":memory:") as other:
+        assert import_(other, path, None).known == 1
+    written[2] = json.dumps({**json.loads(written[1]), "id": "another"})
+    path.write_text("\n".join(written), encoding="utf-8")
+    with open_store(":memory:") as other:
+        with pytest.raises(InputError, match="numbers of their own"):
+            import_(other, path, None)
+        assert list(other.journal()) == []
+        # and it can be used as before
+        assert other.insert([new_item("The cat sleeps.", seed=5)])
+
+
 @pytest.mark.parametrize(
     ("head", "rule"),
     [

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from ..arguments import check_count, check_number
-from ..errors import EncoderMismatch, StoreError, rule_got_do
+from ..errors import EncoderMismatch, InputError, StoreError, rule_got_do
 from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
 from . import checks, erasure, lifecycle, records, schema, transfer
 from .base import Scored
@@ -411,7 +411,14 @@ class SqliteStore:
         """
         dim = self._require_dim()
         with self._writing() as db:
-            return transfer.restore(db, dumped, dim)
+            try:
+                return transfer.restore(db, dumped, dim)
+            except sqlite3.IntegrityError as error:
+                raise InputError(
+                    rule_got_do(
+                        "Events of an import have numbers of their own; nothing was written.", str(error), "Export again."
+                    )
+                ) from error
 
     def check(self) -> list[str]:
         """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
