@@ -71,7 +71,6 @@ NARROW = {
     ("memories", "store"): "store.base",
     ("registry", "memories"): "memories.base",
     ("inputs", "store"): "store.checks",
-    ("transfer", "store"): "store.base",
     ("conversation", "store"): "store.checks",
     ("cli", "testing"): "testing.models",
 }

@@ -118,6 +118,18 @@ def broken(value: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (lambda v: broken(v, past=[broken(v["past"][0], said=None)]), "an item says something, or is erased"),
         (lambda v: broken(v, past=[broken(v["past"][0], operation=99)]), "begins with its first event"),
         (lambda v: broken(v, past=v["past"] * 2), "numbered from 1, rising"),
+        (lambda v: broken(v, id="\x1b[31m"), "id is"),
+        (lambda v: broken(v, created=1e15), "created is"),
+        (lambda v: broken(v, uses=10**25), "uses is"),
+        (lambda v: broken(v, uses=3, last_used=None), "what was used has a last use"),
+        (lambda v: broken(v, scope="\n"), "scope is"),
+        (lambda v: broken(v, past=[broken(v["past"][0], event=2**50)]), "event is"),
+        (lambda v: broken(v, past=[broken(v["past"][0], operation=0)]), "begins with its first event"),
+        (lambda v: broken(v, past=[broken(v["past"][0], undoes=0)]), "what is undone was before"),
+        (lambda v: broken(v, past=[broken(v["past"][0], importance=2)]), "importance is 2"),
+        (lambda v: broken(v, past=[broken(v["past"][0], text="\x00")]), "text can't be used"),
+        (lambda v: broken(v, past=[broken(v["past"][0], key=v["past"][0]["key"][:-4] + "AAA=")]), "a key has"),
+        (lambda v: broken(v, past=[broken(v["past"][0], status="erased")]), "erased by its last event"),
     ],
 )
 def test_a_line_that_breaks_a_rule_is_named_and_nothing_is_written(
@@ -140,17 +152,73 @@ def test_two_items_of_one_event_and_one_item_twice(store: SqliteStore, tmp_path:
     path = tmp_path / "all.jsonl"
     export(store, path, None)
     written = path.read_text(encoding="utf-8").splitlines()
-    path.write_text("\n".join([*written, written[1]]), encoding="utf-8")
-    with open_store(":memory:") as other:
-        assert import_(other, path, None).known == 1
-    written[2] = json.dumps({**json.loads(written[1]), "id": "another"})
-    path.write_text("\n".join(written), encoding="utf-8")
-    with open_store(":memory:") as other:
-        with pytest.raises(InputError, match="numbers of their own"):
-            import_(other, path, None)
-        assert list(other.journal()) == []
-        # and it can be used as before
-        assert other.insert([new_item("The cat sleeps.", seed=5)])
+    for line, problem in (
+        (written[1], "was there already"),
+        (json.dumps({**json.loads(written[1]), "id": "another"}), "a number of another item's"),
+    ):
+        path.write_text("\n".join([*written, line]), encoding="utf-8")
+        with open_store(tmp_path / "other") as other:
+            with pytest.raises(InputError, match=f"line 6 .*{problem}"):
+                import_(other, path, None)
+            assert list(other.journal()) == []
+            # nor is it bound to the file's encoder
+            assert other.encoder_id is None
+
+
+def test_numbers_of_a_file_reach_nothing_that_was_there(store: SqliteStore, tmp_path: Path) -> None:
+    """An operation of another scope can't be joined or undone by what a file says of itself."""
+    with open_store(tmp_path / "theirs") as theirs:
+        theirs.open_for(ENCODER, DIM)
+        (mine,) = theirs.insert([new_item("Theirs.", seed=7, scope="home")])
+        theirs.forget(mine.id, "home", "asked")
+        theirs.undo("home", "mistake")
+        export(theirs, tmp_path / "theirs.jsonl", None)
+    before = {scope: [i.text for i in store.items(scope)] for scope in store.scopes()}
+    import_(store, tmp_path / "theirs.jsonl", None)
+    (gone,) = store.undo("work", "mistake")
+    assert gone.text == "The van is grey."
+    assert {i.text for i in store.items("home")} == {*before["home"], "Theirs."}
+    # an id that another scope has too is no link to it
+    head, line = (tmp_path / "theirs.jsonl").read_text(encoding="utf-8").splitlines()
+    linked = {**json.loads(line), "id": "linked", "supersedes": gone.id}
+    (tmp_path / "linked.jsonl").write_text(f"{head}\n{json.dumps(linked)}", encoding="utf-8")
+    import_(store, tmp_path / "linked.jsonl", None)
+    assert store.get("linked", "home").supersedes is None
+
+
+def test_what_was_there_in_part_can_still_be_undone(tmp_path: Path) -> None:
+    with open_store(tmp_path / "a") as a, open_store(tmp_path / "b") as b:
+        a.open_for(ENCODER, DIM)
+        (old,) = a.insert([new_item("My dog is called Rex.", seed=1)])
+        export(a, tmp_path / "one.jsonl", None)
+        import_(b, tmp_path / "one.jsonl", None)
+        a.insert([new_item("My dog is called Biscuit.", seed=2, supersedes=old.id)])
+        a.undo("home", "mistake")
+        export(a, tmp_path / "two.jsonl", None)
+        assert import_(b, tmp_path / "two.jsonl", None).known == 1
+        assert b.check() == []
+        assert [i.text for i in b.undo("home", "mistake")] == ["My dog is called Rex."]
+        assert b.items("home") == []
+
+
+def test_an_export_is_of_one_moment(tmp_path: Path) -> None:
+    with open_store(tmp_path / "s") as store, open_store(tmp_path / "s") as writer:
+        store.open_for(ENCODER, DIM)
+        old, other = store.insert([new_item(f"Item {n}.", seed=n) for n in range(2)])
+        records = store.dump(None)
+        first = next(records)
+        writer.insert([new_item("Later.", seed=9, supersedes=old.id)])
+        writer.erase(other.id, "home")
+        assert [r.past[-1].status for r in (first, *records)] == ["active", "active"]
+
+
+def test_a_new_store_is_not_exported_and_a_store_not_written_over(store: SqliteStore, tmp_path: Path) -> None:
+    with open_store(":memory:") as new, pytest.raises(NotFound, match="holds something"):
+        export(new, tmp_path / "new.jsonl", None)
+    with pytest.raises(ConfigError, match="outside of a store's folder"):
+        export(store, tmp_path / "store" / "mnemic.db", None, overwrite=True)
+    with open_store(":memory:") as new, pytest.raises(InputError, match="read more than once"):
+        import_(new, tmp_path, None)
 
 
 @pytest.mark.parametrize(

@@ -7,23 +7,34 @@ Each other one is a `types.Record`, its keys as base64 of little-endian fp32.
 import base64
 import binascii
 import json
-import math
+import re
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from types import NoneType
 from typing import IO, Any, get_args
 
 import numpy as np
 
-from .errors import ConfigError, InputError, rule_got_do
+from .errors import ConfigError, InputError, NotFound, rule_got_do
+from .store import DATABASE
 from .store.base import Store
+from .store.checks import NORM_TOLERANCE, check_scope, label_problem, text_problem
 from .types import FloatArray, Kind, Past, Record
 
 FORMAT = 1
+_MOST = 2**40
+"""Largest number of an event, and of uses."""
+_LATEST = 253_402_300_799
+"""The end of the year 9999, in seconds since the epoch: what clocks can show."""
+_ID = re.compile(r"[a-z0-9]{1,64}")
 _STATUSES = ("active", "superseded", "forgotten", "erased")
+_AT_ONCE = 64
+"""Items whose texts are encoded together."""
 Encode = Callable[[Sequence[str]], FloatArray]
 
 
@@ -51,7 +62,11 @@ def export(store: Store, path: str | Path, scope: str | None, *, overwrite: bool
         ConfigError: if the file is there already or can't be written. Nothing is left half-written.
         NotFound: if the scope is unknown.
     """
+    if store.encoder_id is None:
+        raise NotFound(rule_got_do("A store that is exported holds something.", "a new one", "Teach it something first."))
     target = Path(path).expanduser()
+    if (target.parent / DATABASE).exists():
+        raise ConfigError(rule_got_do("An export lies outside of a store's folder.", str(path), "Name another place."))
     if target.exists() and not overwrite:
         raise ConfigError(rule_got_do("An export is written to a new file.", str(path), "Name another, or overwrite on purpose."))
     draft = target.with_name(f"{target.name}.new-{secrets.token_hex(4)}")
@@ -98,15 +113,23 @@ def import_(store: Store, path: str | Path, encode: Encode | None, *, scope: str
         StoreError: if it can't be written.
     """
     source = Path(path).expanduser()
+    if source.exists() and not source.is_file():
+        raise InputError(rule_got_do("An import is read more than once: a file.", str(path), "Write it to one first."))
     head = read_head(source)
-    if store.encoder_id is None and encode is None:
-        store.open_for(head["encoder"], head["dim"])
-    same = store.encoder_id == head["encoder"]
-    if not same and encode is None:
+    encoder, dim = head["encoder"], head["dim"]
+    if encode is None and store.encoder_id not in (None, encoder):
         # says which encoder it needs
-        store.open_for(head["encoder"], head["dim"])
-    records = _moved(_records(source, head["dim"]), scope)
-    restored = store.restore(records if same else _encoded(records, encode))
+        store.open_for(encoder, dim)
+    same = store.encoder_id in (None, encoder)
+    with tempfile.TemporaryFile() as keys:
+        # everything is read, checked and encoded before the store is held up, or bound to an encoder
+        for _ in _encoded(_records(source, dim), encode, keys) if not same else _records(source, dim):
+            pass
+        if store.encoder_id is None:
+            store.open_for(encoder, dim)
+        keys.seek(0)
+        records = _moved(_records(source, dim), scope)
+        restored = store.restore(records if same else _with_keys(records, store.dim or dim, keys))
     return Imported(added=restored.added, known=restored.known, encoded=not same)
 
 
@@ -134,12 +157,21 @@ def read_head(path: Path) -> dict[str, Any]:
 
 
 def _records(path: Path, dim: int) -> Iterator[Record]:
+    ids: set[str] = set()
+    numbers: set[int] = set()
     for number, line in _lines(path):
-        if number > 1 and line.strip():
-            record, problem = _record(_parsed(line, number, path), dim)
-            if problem or record is None:
-                raise _bad(path, number, problem)
-            yield record
+        if number == 1 or not line.strip():
+            continue
+        record, problem = _record(_parsed(line, number, path), dim)
+        if record is not None and not problem:
+            mine = {past.event for past in record.past}
+            problem = f"the item {record.id!r} was there already" if record.id in ids else ""
+            problem = problem or ("an event has a number of another item's" if mine & numbers else "")
+            ids.add(record.id)
+            numbers |= mine
+        if problem or record is None:
+            raise _bad(path, number, problem)
+        yield record
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -183,7 +215,8 @@ def _record(value: dict[str, Any], dim: int) -> tuple[Record | None, str]:
         if problem:
             return None, problem
         past.append(Past(**{**event, "key": _key(event["key"])}))
-    return Record(**{**value, "past": tuple(past)}), _past_problem(past)
+    record = Record(**{**value, "past": tuple(past)})
+    return record, _item_problem(record)
 
 
 _TEXT, _NAME, _COUNT, _TIME = (str,), (str, NoneType), (int,), (int, float)
@@ -206,23 +239,43 @@ def _fields_problem(value: dict[str, Any], kind: type) -> str:
         # JSON's true is an int in Python
         if isinstance(got, bool) or not isinstance(got, _TYPES[name]):
             return f"{name} is {got!r}"
-        if isinstance(got, int | float) and not 0 <= got < math.inf:
-            return f"{name} is {got!r}"
+        most = _LATEST if name in ("at", "created", "last_used") else _MOST
+        if isinstance(got, int | float) and not 0 <= got <= most:
+            return f"{name} is {str(got)[:30]}"
     return ""
 
 
 def _key_problem(event: dict[str, Any], dim: int) -> str:
     if (event["key"] is None) != (event["text"] is None):
         return "a text and its key come together"
+    if event["key"] is None:
+        return ""
     try:
-        size = 0 if event["key"] is None else len(base64.b64decode(event["key"], validate=True))
+        data = base64.b64decode(event["key"], validate=True)
     except (binascii.Error, ValueError):
         return "a key isn't base64"
-    return "" if size in (0, 4 * dim) else f"a key has {size} bytes, not {4 * dim}"
+    if len(data) != 4 * dim:
+        return f"a key has {len(data)} bytes, not {4 * dim}"
+    norm = float(np.linalg.norm(np.frombuffer(data, dtype="<f4")))
+    return "" if abs(norm - 1) <= NORM_TOLERANCE else f"a key has a norm of {norm:.4g}"
 
 
 def _key(text: str | None) -> FloatArray | None:
     return None if text is None else np.frombuffer(base64.b64decode(text), dtype="<f4")
+
+
+def _item_problem(record: Record) -> str:
+    """Return what in an item can't be, or nothing."""
+    for name, value in (("id", record.id), ("supersedes", record.supersedes)):
+        if value is not None and not _ID.fullmatch(value):
+            return f"{name} is {value!r}"
+    try:
+        check_scope(record.scope)
+    except ConfigError:
+        return f"scope is {record.scope!r}"
+    if (record.uses > 0) != (record.last_used is not None):
+        return "what was used has a last use"
+    return _past_problem(record.past)
 
 
 def _past_problem(past: Sequence[Past]) -> str:
@@ -230,17 +283,37 @@ def _past_problem(past: Sequence[Past]) -> str:
     numbers = [event.event for event in past]
     if numbers != sorted(set(numbers)) or numbers[0] < 1:
         return "events are numbered from 1, rising"
-    said = {event.event for event in past if event.text is not None}
+    erased = past[-1].kind == "erase"
+    said: set[int] = set()
     for event in past:
-        if event.kind not in get_args(Kind) or event.status not in _STATUSES:
-            return f"an event is {event.kind!r} and leaves the item {event.status!r}"
-        if event.operation > event.event:
-            return "an operation begins with its first event"
+        problem = _event_problem(event)
+        if problem:
+            return problem
+        if event.text is not None:
+            said.add(event.event)
         if event.said is not None and event.said not in said:
             return f"event {event.event} says what event {event.said} should have brought"
-    if past[-1].said is None and past[-1].status != "erased":
+        if (event.kind == "erase") != (event.status == "erased") or (event.kind == "erase" and event is not past[-1]):
+            return "an item is erased by its last event, or not at all"
+    if erased == bool(said) or erased != (past[-1].said is None):
         return "an item says something, or is erased"
     return ""
+
+
+def _event_problem(event: Past) -> str:
+    if event.kind not in get_args(Kind) or event.status not in _STATUSES:
+        return f"an event is {event.kind!r} and leaves the item {event.status!r}"
+    if not 1 <= event.operation <= event.event:
+        return "an operation begins with its first event"
+    if event.undoes is not None and not 1 <= event.undoes < event.operation:
+        return "what is undone was before"
+    if event.superseded_by is not None and not _ID.fullmatch(event.superseded_by):
+        return f"superseded_by is {event.superseded_by!r}"
+    if event.importance is not None and event.importance > 1:
+        return f"importance is {event.importance!r}"
+    problems = {name: label_problem(getattr(event, name)) for name in ("reason", "category", "source")}
+    problems["text"] = None if event.text is None else text_problem(event.text)
+    return next((f"{name} can't be used: {problem}" for name, problem in problems.items() if problem), "")
 
 
 def _moved(records: Iterable[Record], scope: str | None) -> Iterator[Record]:
@@ -248,10 +321,27 @@ def _moved(records: Iterable[Record], scope: str | None) -> Iterator[Record]:
         yield record if scope is None else replace(record, scope=scope)
 
 
-def _encoded(records: Iterable[Record], encode: Encode | None) -> Iterator[Record]:
-    """Yield records with keys of another encoder."""
+def _encoded(records: Iterable[Record], encode: Encode | None, keys: IO[bytes]) -> Iterator[Record]:
+    """Yield records, and write the keys of their texts by another encoder behind each other."""
     assert encode is not None
+    for many in _batches(records):
+        texts = [past.text for record in many for past in record.past if past.text is not None]
+        if texts:
+            keys.write(np.ascontiguousarray(encode(texts), dtype="<f4").tobytes())
+        yield from many
+
+
+def _with_keys(records: Iterable[Record], dim: int, keys: IO[bytes]) -> Iterator[Record]:
+    """Yield records with the keys that were written for their texts."""
+
+    def keyed(past: Past) -> Past:
+        return past if past.text is None else replace(past, key=np.frombuffer(keys.read(4 * dim), dtype="<f4"))
+
     for record in records:
-        texts = [past.text for past in record.past if past.text is not None]
-        keys = iter(encode(texts)) if texts else iter(())
-        yield replace(record, past=tuple(replace(past, key=None if past.text is None else next(keys)) for past in record.past))
+        yield replace(record, past=tuple(map(keyed, record.past)))
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    rest = iter(records)
+    while many := list(islice(rest, _AT_ONCE)):
+        yield many

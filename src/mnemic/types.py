@@ -82,7 +82,7 @@ class Event:
 class Past:
     """One event of an item's past, as it is exported. Numbers are those of the store that it comes from.
 
-    undoes: number of the operation that this event's operation undid, on its first event. status, said, superseded_by: what the
+    undoes: number of the operation that this event's operation undid. status, said, superseded_by: what the
     item was after it; said is the event that brought its text. text to key: what the event brought, None for nothing. key: `[E]`.
     """
 

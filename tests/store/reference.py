@@ -140,9 +140,13 @@ class ReferenceStore:
             self._keys[item_id], self._payloads[item_id] = kept.key, kept.payload
             self._log("undo", item_id, reason, None, after, operation=first)
         self._operations[first].undoes = operation
-        done.undone_by = first
-        if done.undoes is not None:
-            self._operations[done.undoes].undone_by = None
+        # whether an operation holds, from the latest on: it does unless one that holds undid it
+        undone: dict[int, int] = {}
+        for number, one in sorted(self._operations.items(), reverse=True):
+            if one.undoes is not None and number not in undone:
+                undone[one.undoes] = number
+        for number, one in self._operations.items():
+            one.undone_by = undone.get(number)
         return [self._items[item_id] for item_id, _, _ in left]
 
     def erase(self, item_id: str, scope: str) -> Erased:

@@ -1,5 +1,6 @@
 """Undo, states in time and erasing, as told in docs/design/lifecycle.md."""
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -215,3 +216,71 @@ def test_a_store_of_format_1_is_copied_and_then_has_its_past(tmp_path: Path) -> 
         # a copy from before holds what is erased
         assert store.erase(rex.id, "home").left == ()
         assert not (tmp_path / "mnemic.db.before-format-2").exists()
+
+
+def test_undoing_undos_however_deep_says_what_holds(store: Store) -> None:
+    store.insert([new_item("First.", seed=1)])
+    (second,) = store.insert([new_item("Second.", seed=2)])
+    store.undo("home", "mistake")
+    for _ in range(4):
+        last = max(event.operation for event in store.journal())
+        store.undo("home", "no", operation=last)
+    assert store.get(second.id, "home").status == "forgotten"
+    # what doesn't hold isn't undone again: the one before is
+    assert [item.text for item in store.undo("home", "mistake")] == ["First."]
+
+
+@pytest.mark.parametrize("word", ["operations", "superseded", "importance", "health-records", ENCODER])
+def test_words_of_the_store_itself_are_no_remnant(tmp_path: Path, word: str) -> None:
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        store.insert([new_item("Something.", seed=3, scope="health-records")])
+        (item,) = store.insert([new_item("The code is 4711.", seed=1, category=word)])
+        assert store.erase(item.id, "home").left == ()
+
+
+def test_states_that_another_process_holds_are_reported(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        first, second = store.insert([new_item(f"The code is {n}.", seed=n) for n in range(2)])
+        store.put_states({first.id: b"SECRETSTATE", second.id: b"SECRETSTATE"}, "host")
+        store._states._open.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]
+        holder = sqlite3.connect(tmp_path / "states.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        assert "states.db" in store.erase(first.id, "home").left
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert store.erase(second.id, "home").left == ()
+
+
+def test_what_a_killed_copy_left_goes_with_the_erased(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        (item,) = store.insert([new_item("The code is 4711-Zanzibar.", seed=1)])
+        draft = tmp_path / "mnemic.db.new-deadbeef"
+        draft.write_bytes(b"The code is 4711-Zanzibar.")
+        os.utime(draft, (1, 1))
+        assert store.erase(item.id, "home").left == ()
+        assert not draft.exists()
+
+
+def test_a_process_of_before_that_goes_on_writing_is_told_so(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.open_for(ENCODER, DIM)
+        (item,) = store.insert([new_item("The van is grey.", seed=1)])
+        old = sqlite3.connect(tmp_path / "mnemic.db")
+        with pytest.raises(sqlite3.IntegrityError, match="restart this one"):
+            old.execute("INSERT INTO journal (at, kind, item, reason) VALUES (1, 'forget', 1, 'old')")
+        old.close()
+        assert [event.kind for event in store.history(item.id, "home")] == ["add"]
+
+
+def test_calls_of_the_same_moment_stay_apart_when_they_are_migrated(tmp_path: Path) -> None:
+    script = (FIXTURES / "store_format_1.sql").read_text(encoding="utf-8")
+    with sqlite3.connect(tmp_path / "mnemic.db") as db:
+        db.executescript(script)
+        db.execute("UPDATE journal SET at = 5.0")
+    db.close()
+    with open_store(tmp_path) as store:
+        assert [event.operation for event in store.journal()] == [1, 2, 3, 3, 5, 6, 7, 8]
+        assert [i.text for i in store.undo("work", "mistake")] == ["The van is grey."]

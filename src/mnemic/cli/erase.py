@@ -36,7 +36,7 @@ def erase(
     left = sorted({name for one in erased for name in one.left})
     if left:
         output.error(
-            f"Files still hold a part: {', '.join(left)}. Other processes may have the store open: close them, then open it and"
-            " erase anything else, which searches again."
+            f"Files may still hold a part: {', '.join(left)}. Other processes may have the store open: close them, and the last"
+            " one to close empties the logs. Files that aren't the store's are yours to remove."
         )
         raise typer.Exit(FAILED)

@@ -87,7 +87,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str |
 
 def when(seconds: float | None) -> str:
     """Return a time since the epoch as local date and time, or "never"."""
-    return "never" if seconds is None else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+    if seconds is None:
+        return "never"
+    try:
+        return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, OSError, ValueError):
+        # a clock that was wrong
+        return f"{seconds:g}"
 
 
 @contextmanager

@@ -44,9 +44,9 @@ def import_items(
 ) -> None:
     """Write what an export holds into the store, all or nothing.
 
-    Items that are there already, by their ids, stay as they are, so that importing twice changes nothing. The model is loaded
-    only where the export's vectors were made by another encoder than the store's. Exports of other programs are learned, not
-    imported: `mnemic learn --format mem0|mcp`.
+    Items that are there already, by their ids and in whichever scope, stay as they are: importing twice changes nothing. The
+    model is loaded only where the export's vectors were made by another encoder than the store's (a new store's is the export's,
+    unless `--encoder` names one). Exports of other programs are learned, not imported: `mnemic learn --format mem0|mcp`.
     """
     done = _imported(file, into, model, store, encoder)
     if as_json:
@@ -63,7 +63,8 @@ def _imported(file: Path, into: str | None, model: str, store: str, encoder: str
     # what is wrong with the file is said before a store is made for it
     head = transfer.read_head(file.expanduser())
     with open_store(store) as records:
-        if records.encoder_id in (None, head["encoder"]):
+        light = head["encoder"] if records.encoder_id is None and encoder is None else records.encoder_id
+        if light == head["encoder"]:
             return transfer.import_(records, file, None, scope=into)
     with session.open_memory(model, store, encoder, "default", new=True) as lm:
         return lm.import_(file, scope=into)

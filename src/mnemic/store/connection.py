@@ -15,6 +15,8 @@ DATABASE = "mnemic.db"
 STATES = "states.db"
 BACKUPS = ".before-format-"
 """Between the database's name and a format, in the name of the copy that the migration to it leaves."""
+DRAFTS = ".new-"
+"""The same, of a file that is still being made."""
 BUSY_SECONDS = 5.0
 """How long a write waits for another process's write."""
 
@@ -101,9 +103,11 @@ def open_database(folder: Path) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             if schema.version_of(db) < len(schema.MIGRATIONS):
-                _back_up(db, path)
                 db.execute("BEGIN IMMEDIATE")
-                schema.migrate(db)
+                # another process may have been faster
+                if schema.version_of(db) < len(schema.MIGRATIONS):
+                    _back_up(db, path)
+                    schema.migrate(db)
                 db.execute("COMMIT")
         except BaseException:
             db.close()
@@ -111,21 +115,21 @@ def open_database(folder: Path) -> sqlite3.Connection:
     return db
 
 
-def empty_log(db: sqlite3.Connection) -> None:
-    """Move what the write-ahead log holds into the database and cut the log to nothing, as far as other processes let it."""
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def empty_log(db: sqlite3.Connection) -> bool:
+    """Move what the write-ahead log holds into the database, cut it to nothing, and return whether other processes let it."""
+    busy: int = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy
 
 
 def _back_up(db: sqlite3.Connection, path: Path) -> None:
-    """Copy a database aside before its tables change; a copy that is there already is of the same format, and stays."""
+    """Copy a database aside before its tables change; whoever calls holds off other writers."""
     target = path.with_name(f"{path.name}{BACKUPS}{schema.version_of(db) + 1}")
-    if target.exists():
-        return
-    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    draft = path.with_name(f"{path.name}{DRAFTS}{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     try:
-        with closing(connect(str(draft))) as copy:
-            db.backup(copy)
+        # read by a connection of its own: one that is about to write can't be
+        with closing(connect(str(path))) as now, closing(connect(str(draft))) as copy:
+            now.backup(copy)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
@@ -168,7 +172,7 @@ def _prepare_folder(folder: Path) -> None:
 
 def _create(path: Path) -> None:
     # built aside and linked into place: a database under its final name is always whole, and two processes can't both create it
-    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    draft = path.with_name(f"{path.name}{DRAFTS}{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     try:
         with closing(connect(str(draft))) as db:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import records
-from .connection import BACKUPS
+from .connection import BACKUPS, DRAFTS
 from .lifecycle import ERASED
 
 _PIECE = 24
@@ -18,7 +18,17 @@ _PIECES = 8
 _SHORTEST = 8
 """Bytes below which a text isn't searched for: a short word is in anything."""
 _CHUNK = 2**22
-_HOLDERS = [("payloads", "text"), ("payloads", "category"), ("payloads", "source"), ("journal", "reason"), ("vectors", "key")]
+_HOLDERS = [
+    *[("payloads", name) for name in ("text", "category", "source")],
+    *[("journal", name) for name in ("reason", "kind", "status")],
+    *[("items", name) for name in ("id", "status")],
+    *[(table, "name") for table in ("scopes", "encoder", "migrations")],
+    ("vectors", "key"),
+    ("sqlite_master", "sql"),
+]
+"""Where words stand that are nobody's secret only because another item, or the store itself, has them too."""
+_OLD = 60.0
+"""Seconds after which a file that was being made was left by a killed process."""
 
 
 class Said(NamedTuple):
@@ -67,8 +77,9 @@ def search(db: sqlite3.Connection, folder: Path, said: Said) -> tuple[int, tuple
     wanted |= {piece for vector in said.vectors for piece in _cut(vector) if len(set(piece)) > _PIECE // 2}
     files = sorted(path for path in folder.iterdir() if path.is_file())
     found = {path.name: _held(path, wanted) for path in files}
-    legitimate = {piece for piece in set().union(*found.values()) if _elsewhere(db, piece)}
-    return len(files), tuple(name for name, held in found.items() if held - legitimate)
+    legitimate = {piece for held in found.values() for piece in held or () if _elsewhere(db, piece)}
+    # what can't be read isn't known to be free of it
+    return len(files), tuple(name for name, held in found.items() if held is None or held - legitimate)
 
 
 def _cut(data: bytes) -> Iterator[bytes]:
@@ -85,19 +96,26 @@ def _elsewhere(db: sqlite3.Connection, piece: bytes) -> bool:
     )
 
 
-def _held(path: Path, wanted: set[bytes]) -> set[bytes]:
-    """Return the pieces that a file holds."""
+def _held(path: Path, wanted: set[bytes]) -> set[bytes] | None:
+    """Return the pieces that a file holds; None if it can't be read."""
     tail, held = b"", set[bytes]()
-    # another process may remove a file meanwhile
-    with suppress(FileNotFoundError), path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            window = tail + chunk
-            held |= {piece for piece in wanted - held if piece in window}
-            tail = window[-_PIECE:]
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                window = tail + chunk
+                held |= {piece for piece in wanted - held if piece in window}
+                tail = window[-_PIECE:]
+    except FileNotFoundError:
+        # another process removed it meanwhile
+        return set()
+    except OSError:
+        return None
     return held
 
 
 def remove_backups(folder: Path, database: str) -> None:
-    """Remove copies that migrations left: they hold what is erased."""
-    for path in folder.glob(f"{database}{BACKUPS}*"):
-        path.unlink(missing_ok=True)
+    """Remove copies that migrations left, and what a killed one left of a copy: they hold what is erased."""
+    left = [path for path in folder.glob(f"{database}{DRAFTS}*") if time.time() - path.stat().st_mtime > _OLD]
+    for path in [*folder.glob(f"{database}{BACKUPS}*"), *left]:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

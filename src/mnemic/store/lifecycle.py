@@ -46,7 +46,7 @@ def undo(db: sqlite3.Connection, operation: int, scope: str, reason: str) -> lis
         StoreError: if it is undone already, erased something, or something later has to be undone first.
     """
     row = db.execute(
-        "SELECT o.undone_by, o.undoes FROM operations o JOIN scopes s ON s.id = o.scope WHERE o.seq = ? AND s.name = ?",
+        "SELECT o.undone_by FROM operations o JOIN scopes s ON s.id = o.scope WHERE o.seq = ? AND s.name = ?",
         (operation, scope),
     ).fetchone()
     if row is None:
@@ -57,7 +57,7 @@ def undo(db: sqlite3.Connection, operation: int, scope: str, reason: str) -> lis
                 "Give the number of its first event, as `mnemic history` shows it.",
             )
         )
-    undone_by, undoes = row
+    (undone_by,) = row
     if undone_by is not None:
         raise _cannot(f"operation {operation}, which operation {undone_by} undid", f"Undo {undone_by} to bring it back.")
     events = db.execute(
@@ -88,12 +88,19 @@ def undo(db: sqlite3.Connection, operation: int, scope: str, reason: str) -> lis
         made = records.log(db, now, "undo", seq, reason, operation=first)
         first = made if first is None else first
         records.keep(db, made)
-    db.execute("UPDATE operations SET undoes = ? WHERE seq = ?", (operation, first))
-    db.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (first, operation))
-    if undoes is not None:
-        # what was undone holds again
-        db.execute("UPDATE operations SET undone_by = NULL WHERE seq = ?", (undoes,))
+    assert first is not None, "something is left to undo"
+    mark_undone(db, operation, first)
     return [item_id for _, _, _, item_id, *_ in left]
+
+
+def mark_undone(db: sqlite3.Connection, operation: int, by: int) -> None:
+    """Write that an operation was undone by another one: what it undid holds again, what that undid doesn't, and so on."""
+    db.execute("UPDATE operations SET undoes = ? WHERE seq = ?", (operation, by))
+    db.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (by, operation))
+    holds = False
+    while (undone := db.execute("SELECT undoes FROM operations WHERE seq = ?", (operation,)).fetchone()[0]) is not None:
+        db.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (operation if holds else None, undone))
+        operation, holds = undone, not holds
 
 
 def _before(db: sqlite3.Connection, event: int, seq: int) -> _Kept:

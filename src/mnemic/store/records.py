@@ -226,13 +226,12 @@ def log(db: sqlite3.Connection, at: float, kind: str, seq: int, reason: str, *, 
 
     `keep` has to follow, once the item is what the event made of it.
     """
-    event = _inserted(
-        db.execute(
-            "INSERT INTO journal (at, kind, item, reason, operation) VALUES (?, ?, ?, ?, ?)", (at, kind, seq, reason, operation)
-        )
+    event = revision_of(db) + 1
+    db.execute(
+        "INSERT INTO journal (seq, at, kind, item, reason, operation) VALUES (?, ?, ?, ?, ?, ?)",
+        (event, at, kind, seq, reason, event if operation is None else operation),
     )
     if operation is None:
-        db.execute("UPDATE journal SET operation = seq WHERE seq = ?", (event,))
         db.execute("INSERT INTO operations (seq, scope) SELECT ?, scope FROM items WHERE seq = ?", (event, seq))
     return event
 

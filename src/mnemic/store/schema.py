@@ -70,20 +70,21 @@ ALTER TABLE journal ADD COLUMN status TEXT;
 ALTER TABLE journal ADD COLUMN said INTEGER;
 ALTER TABLE journal ADD COLUMN superseded_by INTEGER;
 
--- until now the events of one call had the same time
-CREATE TEMP TABLE first_events AS SELECT at, min(seq) AS seq FROM journal GROUP BY at;
-CREATE INDEX temp.first_events_by_time ON first_events (at);
+-- superseding belongs to the addition that did it, which until now had the same time; everything else is on its own
 UPDATE journal SET
-    operation = (SELECT f.seq FROM first_events f WHERE f.at = journal.at),
+    operation = coalesce((SELECT a.seq FROM items i JOIN journal a ON a.item = i.superseded_by AND a.kind = 'add'
+        WHERE journal.kind = 'supersede' AND i.seq = journal.item AND a.at = journal.at AND a.seq < journal.seq), seq),
     status = CASE kind WHEN 'supersede' THEN 'superseded' WHEN 'forget' THEN 'forgotten' ELSE 'active' END,
-    said = (SELECT max(p.event) FROM journal j JOIN payloads p ON p.event = j.seq
-            WHERE j.item = journal.item AND j.seq <= journal.seq),
+    said = (SELECT j.seq FROM journal j WHERE j.item = journal.item AND j.seq <= journal.seq AND j.kind IN ('add', 'update')
+            ORDER BY j.seq DESC LIMIT 1),
     superseded_by = (SELECT i.superseded_by FROM items i WHERE i.seq = journal.item AND EXISTS (
         SELECT 1 FROM journal j WHERE j.item = journal.item AND j.seq <= journal.seq AND j.kind = 'supersede'));
-DROP TABLE first_events;
 INSERT INTO operations (seq, scope)
     SELECT j.seq, i.scope FROM journal j JOIN items i ON i.seq = j.item WHERE j.operation = j.seq;
 CREATE INDEX journal_by_operation ON journal (operation, seq);
+-- a process that opened the store before this and writes as it did then is told so
+CREATE TRIGGER journal_of_today BEFORE INSERT ON journal WHEN new.operation IS NULL
+    BEGIN SELECT RAISE(ABORT, 'a newer mnemic has opened this store: restart this one with it'); END;
 """
 
 MIGRATIONS: list[tuple[str, str]] = [("0001_items_journal_payloads", _FIRST), ("0002_operations", _SECOND)]

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +16,7 @@ from ..errors import EncoderMismatch, InputError, StoreError, rule_got_do
 from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
 from . import checks, erasure, lifecycle, records, schema, transfer
 from .base import Scored
-from .connection import DATABASE, STATES, empty_log, explained, open_database, open_in_memory
+from .connection import DATABASE, STATES, connect, empty_log, explained, open_database, open_in_memory
 from .index import ExactIndex, SearchIndex
 from .states import STATES_BYTES, StateCache
 
@@ -207,17 +207,18 @@ class SqliteStore:
         with self._writing() as db:
             records.require_scope(db, scope)
             said, related = erasure.erase(db, item_id, scope)
-        self._states.drop([item_id])
+        cached = self._states.erase([item_id])
         # it holds texts and vectors of dead rows
         self._indexes.pop(scope, None)
         files, left = 0, tuple[str, ...]()
         if self.location != MEMORY:
             folder = Path(self.location)
             erasure.remove_backups(folder, DATABASE)
-            self._states.empty_log()
             with self._reading() as db:
                 empty_log(db)
                 files, left = erasure.search(db, folder, said)
+            # states hold no text that could be searched for
+            left = left if cached else tuple(sorted({*left, STATES}))
         return Erased(item_id=item_id, files=files, left=left, related=related)
 
     def get(self, item_id: str, scope: str) -> Item:
@@ -256,7 +257,7 @@ class SqliteStore:
         values: dict[str, object] = {column[2:]: value for column, value in given.items()}
         if as_of is not None:
             check_number("as_of", as_of)
-            values["as_of"] = as_of
+            values["as_of"] = float(as_of)
         limit = -1 if limit is None else check_count("limit", limit, 0)
         offset = check_count("offset", offset, 0)
         with self._reading() as db:
@@ -367,6 +368,9 @@ class SqliteStore:
             payloads = records.payload_numbers(db, list(states))
             fresh = {item: n for item, n in payloads.items() if revision is None or n <= revision}
             self._states.put(states, fresh, host)
+            # an item may have been erased by another process meanwhile
+            still = records.payload_numbers(db, list(fresh))
+        self._states.drop([item for item in fresh if still.get(item) != fresh[item]])
 
     def journal(self, *, after: int = 0) -> Iterator[Event]:
         """Yield the events of all scopes after a number, oldest first."""
@@ -389,16 +393,17 @@ class SqliteStore:
         Raises:
             NotFound: if the scope is unknown.
         """
-        after = 0
-        while True:
+        if scope is not None:
             with self._reading() as db:
-                if scope is not None:
-                    records.require_scope(db, scope)
-                found = transfer.dump(db, scope, after=after)
-            if not found:
-                return
-            yield from (record for _, record in found)
-            after = found[-1][0]
+                records.require_scope(db, scope)
+        if self.location == MEMORY:
+            with self._reading() as db:
+                yield from list(transfer.dump(db, scope))
+            return
+        # a connection of its own: all is read as of one moment, whatever is written meanwhile
+        with explained(self.location), closing(connect(str(Path(self.location) / DATABASE))) as db:
+            db.execute("BEGIN")
+            yield from transfer.dump(db, scope)
 
     def restore(self, dumped: Iterable[Record]) -> Restored:
         """Write items with their whole past, all or none; those whose ids are known already stay as they are.

@@ -79,11 +79,21 @@ class StateCache:
             with self._tolerant():
                 self._database().executemany("DELETE FROM states WHERE item = ?", [(item,) for item in items])
 
-    def empty_log(self) -> None:
-        """Leave nothing of what was dropped in the write-ahead log, as far as other processes let it."""
-        if self._path is not None and self._path.exists():
-            with self._tolerant():
-                empty_log(self._database())
+    def erase(self, items: Sequence[str]) -> bool:
+        """Remove everything that is cached of some items, from the write-ahead log too. Return whether other processes let it."""
+        if self._open is None and (self._path is None or not self._path.exists()):
+            return True
+        try:
+            db = self._database()
+            db.executemany("DELETE FROM states WHERE item = ?", [(item,) for item in items])
+            return empty_log(db)
+        except sqlite3.OperationalError:
+            self.close()
+            return False
+        except (sqlite3.DatabaseError, OSError):
+            # what can't be read is thrown away
+            self._discard()
+            return True
 
     def close(self) -> None:
         """Close the file."""

@@ -6,42 +6,36 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ..types import FloatArray, Past, Record, Restored
-from . import checks
+from . import checks, records
+from .lifecycle import mark_undone
 
-_AT_ONCE = 500
 
-
-def dump(db: sqlite3.Connection, scope: str | None, *, after: int) -> list[tuple[int, Record]]:
-    """Return the next items of a scope (None: of all) after a row number, with these numbers, oldest first. Erased ones too."""
+def dump(db: sqlite3.Connection, scope: str | None) -> Iterator[Record]:
+    """Yield the items of a scope (None: of all), oldest first, erased ones as events alone."""
     items = db.execute(
         "SELECT i.seq, i.id, s.name, i.created, older.id, coalesce(c.uses, 0), c.last_used"
         " FROM items i JOIN scopes s ON s.id = i.scope"
         " LEFT JOIN items older ON older.seq = i.supersedes LEFT JOIN counters c ON c.item = i.seq"
-        " WHERE i.seq > :after AND (:scope IS NULL OR s.name = :scope) ORDER BY i.seq LIMIT :limit",
-        {"after": after, "scope": scope, "limit": _AT_ONCE},
-    ).fetchall()
-    return [
-        (
-            seq,
-            Record(
-                id=item_id,
-                scope=name,
-                created=created,
-                supersedes=older,
-                uses=uses,
-                last_used=last_used,
-                past=tuple(_past(db, seq)),
-            ),
+        " WHERE :scope IS NULL OR s.name = :scope ORDER BY i.seq",
+        {"scope": scope},
+    )
+    for seq, item_id, name, created, older, uses, last_used in items:
+        yield Record(
+            id=item_id,
+            scope=name,
+            created=created,
+            supersedes=older,
+            uses=uses,
+            last_used=last_used,
+            past=tuple(_past(db, seq)),
         )
-        for seq, item_id, name, created, older, uses, last_used in items
-    ]
 
 
 def _past(db: sqlite3.Connection, seq: int) -> Iterator[Past]:
     rows = db.execute(
         "SELECT j.seq, j.at, j.kind, j.reason, j.operation, o.undoes, j.status, j.said, newer.id,"
         " p.text, p.category, p.importance, p.source, v.key FROM journal j"
-        " LEFT JOIN operations o ON o.seq = j.seq LEFT JOIN items newer ON newer.seq = j.superseded_by"
+        " LEFT JOIN operations o ON o.seq = j.operation LEFT JOIN items newer ON newer.seq = j.superseded_by"
         " LEFT JOIN payloads p ON p.event = j.seq LEFT JOIN vectors v ON v.event = j.seq WHERE j.item = ? ORDER BY j.seq",
         (seq,),
     )
@@ -64,28 +58,30 @@ def _past(db: sqlite3.Connection, seq: int) -> Iterator[Past]:
         )
 
 
-def restore(db: sqlite3.Connection, records: Iterable[Record], dim: int) -> Restored:
+def restore(db: sqlite3.Connection, dumped: Iterable[Record], dim: int) -> Restored:
     """Write items with their past behind everything that is there. Every text of a record has its key.
 
     Raises:
         InputError, ConfigError, ShapeError: if one of them breaks a rule.
     """
-    # items and operations name each other across records, in either direction
-    db.execute("PRAGMA defer_foreign_keys = ON")
+    # supersedes, superseded_by: ids by the item (event: of the event, else of the item itself). events: to which operation of the
+    # store that they come from they belong
     db.execute("CREATE TEMP TABLE links (item INTEGER, event INTEGER, target TEXT NOT NULL)")
+    db.execute("CREATE TEMP TABLE events (event INTEGER PRIMARY KEY, scope INTEGER, operation INTEGER, undoes INTEGER)")
     try:
-        offset: int = db.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
+        offset = records.revision_of(db)
         added = known = 0
-        for record in records:
+        for record in dumped:
             if db.execute("SELECT 1 FROM items WHERE id = ?", (record.id,)).fetchone():
                 known += 1
             else:
                 _write(db, record, offset, dim)
                 added += 1
         _link(db)
-        _settle_undone(db, offset)
+        _form_operations(db)
     finally:
         db.execute("DROP TABLE links")
+        db.execute("DROP TABLE events")
     return Restored(added, known)
 
 
@@ -95,14 +91,15 @@ def _write(db: sqlite3.Connection, record: Record, offset: int, dim: int) -> Non
     last = record.past[-1]
     said = None if last.said is None else offset + last.said
     seq = db.execute(
-        "INSERT INTO items (id, scope, status, created, payload) VALUES (?, ?, ?, ?, ?)",
-        (record.id, scope, last.status, record.created, said),
+        "INSERT INTO items (id, scope, status, created) VALUES (?, ?, ?, ?)", (record.id, scope, last.status, record.created)
     ).lastrowid
     links: list[tuple[int | None, int | None, str]] = [(seq, None, record.supersedes)] if record.supersedes else []
     for past in record.past:
         _write_past(db, past, seq, scope, offset, dim)
         if past.superseded_by:
             links.append((seq, offset + past.event, past.superseded_by))
+    # once it is there: a reference that has to wait for what it names is looked for at every insertion
+    db.execute("UPDATE items SET payload = ? WHERE seq = ?", (said, seq))
     db.executemany("INSERT INTO links VALUES (?, ?, ?)", links)
     if record.uses:
         db.execute("INSERT INTO counters VALUES (?, ?, ?)", (seq, record.uses, record.last_used))
@@ -119,14 +116,12 @@ def _write_past(db: sqlite3.Connection, past: Past, seq: int | None, scope: int,
             past.kind,
             seq,
             checked,
-            offset + past.operation,
+            event,
             past.status,
             None if past.said is None else offset + past.said,
         ),
     )
-    if past.operation == past.event:
-        undoes = None if past.undoes is None else offset + past.undoes
-        db.execute("INSERT INTO operations (seq, scope, undoes) VALUES (?, ?, ?)", (event, scope, undoes))
+    db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (event, scope, past.operation, past.undoes))
     if past.text is not None:
         labels = [checks.check_label(name, value) for name, value in (("category", past.category), ("source", past.source))]
         importance = checks.check_importance(0.5 if past.importance is None else past.importance)
@@ -142,13 +137,17 @@ def _checked(key: FloatArray | None, dim: int) -> FloatArray:
 
 
 def _link(db: sqlite3.Connection) -> None:
-    """Turn the ids that records name into row numbers; what isn't there stays unnamed."""
-    target = "(SELECT i.seq FROM links l JOIN items i ON i.id = l.target WHERE {})"
+    """Turn the ids that records name into row numbers of the same scope; what isn't there stays unnamed."""
+    db.execute("CREATE INDEX temp.links_by_item ON links (item, event)")
+    db.execute("CREATE INDEX temp.links_by_event ON links (event)")
+    target = (
+        "(SELECT o.seq FROM links l JOIN items i ON i.seq = l.item"
+        " JOIN items o ON o.id = l.target AND o.scope = i.scope WHERE {})"
+    )
     db.execute(
         f"UPDATE items SET supersedes = {target.format('l.item = items.seq AND l.event IS NULL')}"
         " WHERE seq IN (SELECT item FROM links WHERE event IS NULL)"
     )
-    db.execute("CREATE INDEX temp.links_by_event ON links (event)")
     db.execute(
         f"UPDATE journal SET superseded_by = {target.format('l.event = journal.seq')}"
         " WHERE seq IN (SELECT event FROM links WHERE event IS NOT NULL)"
@@ -160,16 +159,22 @@ def _link(db: sqlite3.Connection) -> None:
     )
 
 
-def _settle_undone(db: sqlite3.Connection, offset: int) -> None:
-    """Say of operations that later ones undid them; what undid something that isn't there undoes nothing any more."""
+def _form_operations(db: sqlite3.Connection) -> None:
+    """Make operations of the events that came, scope by scope: numbers of a file reach nothing that was there before.
+
+    An operation whose first event didn't come begins with the first one that did. What undid something that didn't come undoes
+    nothing any more.
+    """
+    db.execute("CREATE INDEX temp.events_by_operation ON events (operation, scope)")
+    db.execute(
+        "UPDATE journal SET operation = (SELECT min(b.event) FROM events a JOIN events b"
+        " ON b.operation = a.operation AND b.scope = a.scope WHERE a.event = journal.seq) WHERE seq IN (SELECT event FROM events)"
+    )
+    db.execute("INSERT INTO operations (seq, scope) SELECT min(event), scope FROM events GROUP BY operation, scope")
     undos = db.execute(
-        "SELECT seq, undoes FROM operations WHERE seq > ? AND undoes IS NOT NULL ORDER BY seq", (offset,)
+        "SELECT min(a.event), (SELECT min(b.event) FROM events b WHERE b.operation = a.undoes AND b.scope = a.scope)"
+        " FROM events a WHERE a.undoes IS NOT NULL GROUP BY a.operation, a.scope ORDER BY min(a.event)"
     ).fetchall()
-    for seq, undone in undos:
-        row = db.execute("SELECT undoes FROM operations WHERE seq = ?", (undone,)).fetchone()
-        if row is None:
-            db.execute("UPDATE operations SET undoes = NULL WHERE seq = ?", (seq,))
-            continue
-        db.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (seq, undone))
-        if row[0] is not None:
-            db.execute("UPDATE operations SET undone_by = NULL WHERE seq = ?", (row[0],))
+    for operation, undone in undos:
+        if undone is not None and undone < operation:
+            mark_undone(db, undone, operation)
