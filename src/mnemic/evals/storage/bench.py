@@ -144,7 +144,8 @@ def run(config: StoreConfig, *, progress: bool = False) -> StoreSummary:
 
 
 def _start(role: str, folder: Path, name: str, seconds: float) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", work.__name__, role, str(folder), name, str(seconds)]
+    start = f"import sys; from {work.__name__} import main; main(*sys.argv[1:])"
+    command = [sys.executable, "-c", start, role, str(folder), name, str(seconds)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

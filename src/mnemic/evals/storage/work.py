@@ -1,4 +1,4 @@
-"""What the processes of `mnemic bench store` do: `python -m mnemic.evals.storage.work ROLE FOLDER NAME COUNT`.
+"""What the processes of `mnemic bench store` do.
 
 A writer says a line for each change that was acknowledged; a reader says how often it read, and every error in its words.
 """
@@ -80,10 +80,10 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
-    _role, _folder, _name, _seconds = sys.argv[1:]
+def main(role: str, folder: str, name: str, seconds: str) -> None:
+    """Do what a process of the bench does."""
     try:
-        {"write": write, "read": read}[_role](_folder, _name, float(_seconds))
+        {"write": write, "read": read}[role](folder, name, float(seconds))
     except MnemicError as error:
         _say(f"error {error}")
         sys.exit(1)
