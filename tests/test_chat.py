@@ -1,6 +1,8 @@
 """Conversations: messages checked, rendered and cut to the window; the memory is asked about the last one."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,17 @@ def test_a_conversation_is_saved_and_loaded(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a file that can be written"):
         save(tmp_path / "no folder" / "talk.json", [])
     assert [p.name for p in tmp_path.iterdir()] == ["talk.json"]
+
+
+def test_a_program_may_end_in_the_midst_of_an_answer(tmp_path: Path) -> None:
+    code = """
+from mnemic.generation import Streamed
+import time
+def run(send):
+    while True:
+        send("word ")
+        time.sleep(0.01)
+print(next(Streamed(run)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "word \n", "")

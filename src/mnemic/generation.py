@@ -1,5 +1,6 @@
 """Prompts in, token ids out: what lies between `MemoryLM` and the model's own `generate`."""
 
+import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -183,6 +184,8 @@ class Streamed(Iterator[str]):
         self._error: BaseException | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(run,), daemon=True)
+        # a program that ends in the midst of it would tear the model down under the thread
+        atexit.register(self.close)
         self._thread.start()
 
     @property
@@ -202,6 +205,7 @@ class Streamed(Iterator[str]):
         """Stop generating at the next token."""
         self._stopped.set()
         self._thread.join()
+        atexit.unregister(self.close)
 
     def __next__(self) -> str:
         try:
@@ -212,6 +216,7 @@ class Streamed(Iterator[str]):
             raise
         if piece is None:
             self._thread.join()
+            atexit.unregister(self.close)
             self._pieces.put(None)
             if self._error is not None:
                 raise self._error

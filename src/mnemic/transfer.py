@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import NoneType
 from typing import IO, Any, get_args
@@ -68,7 +68,9 @@ def export(store: Store, path: str | Path, scope: str | None, *, overwrite: bool
     if (target.parent / DATABASE).exists():
         raise ConfigError(rule_got_do("An export lies outside of a store's folder.", str(path), "Name another place."))
     if target.exists() and not overwrite:
-        raise ConfigError(rule_got_do("An export is written to a new file.", str(path), "Name another, or overwrite on purpose."))
+        raise ConfigError(
+            rule_got_do("An export is written to a new file.", str(path), "Name another, or overwrite it (--force).")
+        )
     draft = target.with_name(f"{target.name}.new-{secrets.token_hex(4)}")
     try:
         # for the owner alone, as the store is
@@ -87,9 +89,12 @@ def export(store: Store, path: str | Path, scope: str | None, *, overwrite: bool
 def write(store: Store, file: IO[str], scope: str | None) -> int:
     """Write an export to an open file and return how many items it holds."""
     head = {"mnemic": "export", "format": FORMAT, "encoder": store.encoder_id, "dim": store.dim, "scope": scope}
+    records = store.dump(scope)
+    # an unknown scope is an error before anything is written
+    first = list(islice(records, 1))
     file.write(json.dumps({**head, "exported": time.time()}, ensure_ascii=False) + "\n")
     count = 0
-    for record in store.dump(scope):
+    for record in chain(first, records):
         plain = asdict(record)
         for past in plain["past"]:
             past["key"] = None if past["key"] is None else base64.b64encode(past["key"].astype("<f4").tobytes()).decode()
@@ -133,6 +138,16 @@ def import_(store: Store, path: str | Path, encode: Encode | None, *, scope: str
     return Imported(added=restored.added, known=restored.known, encoded=not same)
 
 
+def check(path: Path) -> None:
+    """Read an export to its end.
+
+    Raises:
+        InputError: naming the line that breaks a rule.
+    """
+    for _ in _records(path, read_head(path)["dim"]):
+        pass
+
+
 def read_head(path: Path) -> dict[str, Any]:
     """Return the first line of an export.
 
@@ -143,7 +158,7 @@ def read_head(path: Path) -> dict[str, Any]:
     head = _parsed(line, 1, path) if line.startswith("{") else {}
     if head.get("mnemic") != "export":
         raise InputError(
-            rule_got_do("An import is a file that `mnemic export` wrote.", path.name, "Learn other files with --file.")
+            rule_got_do("An import is a file that `mnemic export` wrote.", path.name, "Learn other files: mnemic learn --file.")
         )
     if head.get("format") != FORMAT:
         raise InputError(

@@ -53,7 +53,7 @@ def test_what_is_remembered_in_one_conversation_is_answered_in_the_next(say: Say
 
 
 def test_forget_undo_and_memories(say: Say) -> None:
-    done = say(f"/remember {FACT}", QUESTION, "/forget", "/memories", "/undo", "/memories 1", QUESTION)
+    done = say(f"/remember {FACT}", QUESTION, "/forget", "/memories", "/undo 2", "/memories 1", QUESTION)
     assert "forgotten" in done.stderr
     assert "Nothing is remembered yet." in done.stderr
     lines = done.stdout.splitlines()
@@ -63,12 +63,11 @@ def test_forget_undo_and_memories(say: Say) -> None:
 
 
 def test_mistakes_are_said_and_the_conversation_goes_on(say: Say) -> None:
-    done = say(
-        "/rember x", "/forget", "/why", "/memories none", "/save", "/load nothing.json", "/undo", "/remember", f"/remember {FACT}"
-    )
+    wrong = ("/rember x", "/forget", "/why", "/memories none", "/save", "/load nothing.json", "/undo", "/undo one", "/private on")
+    done = say(*wrong, "/remember", f"/remember {FACT}")
     assert done.exit_code == 0
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 8
+    assert len(errors) == 10
     assert "/rember" in errors[0]
     assert "Traceback" not in done.output
     assert "added" in done.stderr
@@ -94,6 +93,7 @@ def test_a_conversation_goes_on_from_a_file_or_where_it_stopped(say: Say, tmp_pa
     nothing = say("Hello.", options=("-c", "--store", str(tmp_path / "elsewhere")))
     assert nothing.exit_code == 1
     assert "-c goes on with a conversation" in nothing.stderr
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_lines_between_three_quotes_are_one_message(say: Say, tmp_path: Path) -> None:

@@ -26,3 +26,15 @@ def test_the_commands_write_and_read(tmp_path: Path, cli: Callable[..., Result])
     refused = cli("import", str(path), "--store", str(tmp_path / "third"))
     assert refused.exit_code == 1
     assert not (tmp_path / "third").exists()
+    with open_store(tmp_path / "store") as store:
+        item = store.items("default")[0]
+    broken = tmp_path / "broken.jsonl"
+    cli("export", str(broken))
+    broken.write_text(broken.read_text(encoding="utf-8").replace('"active"', '"activ"'), encoding="utf-8")
+    assert cli("import", str(broken), "--store", str(tmp_path / "third")).exit_code == 1
+    assert not (tmp_path / "third").exists()
+    # an unknown scope is no beginning of an export
+    assert cli("export", "-", "--scope", "nobody").stdout == ""
+    cli("erase", item.id)
+    cli("export", str(path), "--force")
+    assert "0 items added; 0 were" in cli("import", str(path), "--store", str(tmp_path / "fourth")).stdout

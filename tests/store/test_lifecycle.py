@@ -260,8 +260,11 @@ def test_what_a_killed_copy_left_goes_with_the_erased(tmp_path: Path) -> None:
         draft = tmp_path / "mnemic.db.new-deadbeef"
         draft.write_bytes(b"The code is 4711-Zanzibar.")
         os.utime(draft, (1, 1))
+        talk = tmp_path / "last_chat.json"
+        talk.write_text("4711", encoding="utf-8")
         assert store.erase(item.id, "home").left == ()
         assert not draft.exists()
+        assert not talk.exists()
 
 
 def test_a_process_of_before_that_goes_on_writing_is_told_so(tmp_path: Path) -> None:

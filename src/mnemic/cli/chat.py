@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError, InputError, MnemicError, rule_got_do
+from ..store import CONVERSATION
 from . import options, output, session
 
 if TYPE_CHECKING:
     from ..assistant import MemoryLM
     from ..types import Reply
 
-LAST = "last_chat.json"
-"""In the store's folder, where `erase` searches it too: the conversation that `-c` goes on with."""
 SHOWN = 20
 """Memories that `/memories` lists unless it is told how many."""
+_BARE = ("help", "why", "private", "clear")
 _QUOTES = '"""'
 _HELP = """/help            this
 /remember TEXT   learn a text
 /forget [ID]     hide an item; without an id the one that spoke last
-/undo            take back the last change of what is remembered
+/undo [N]        take back the last change of what is remembered, or the one with that number
 /why             why the last answer's memory spoke, or none did
 /memories [N]    the latest N items
 /private         recall, remember and keep nothing from now on; again: as before
@@ -58,11 +58,13 @@ def chat(
     is to be remembered is told with `/remember`.
     """
     chosen = _options(option or [])
-    keep = None if store == ":memory:" else Path(store).expanduser() / LAST
+    keep = None if store == ":memory:" else Path(store).expanduser() / CONVERSATION
+    if go_on and (keep is None or not keep.is_file()):
+        raise InputError(rule_got_do("-c goes on with a conversation of this store.", "none was kept", "Leave it out."))
     with session.open_memory(model, store, encoder, scope, new=True) as lm:
         talk = Talk(lm, system, chosen, keep)
         if go_on:
-            talk.go_on()
+            talk.load(str(keep))
         if session.interactive():
             output.note("/help for help, /bye or Ctrl-D to leave")
         for message, block in _messages(">>> " if session.interactive() else ""):
@@ -95,15 +97,9 @@ class Talk:
             "memories": self._memories,
             "private": self._switch,
             "save": self._save,
-            "load": self._load,
+            "load": self.load,
             "clear": self._clear,
         }
-
-    def go_on(self) -> None:
-        """Take up the last conversation of the store."""
-        if self._keep is None or not self._keep.is_file():
-            raise InputError(rule_got_do("-c goes on with a conversation of this store.", "none was kept", "Leave it out."))
-        self._load(str(self._keep))
 
     def obey(self, line: str) -> bool:
         """Do what a line says, without its slash. Return whether the conversation goes on."""
@@ -113,6 +109,8 @@ class Talk:
         command = self._commands.get(name)
         if command is None:
             raise InputError(rule_got_do("What begins with a slash is a command.", f"/{name}", "/help lists them."))
+        if rest.strip() and name in _BARE:
+            raise InputError(rule_got_do(f"/{name} takes nothing behind it.", rest.strip(), f"/{name}"))
         command(rest.strip())
         return True
 
@@ -157,9 +155,12 @@ class Talk:
             raise InputError(rule_got_do("An item is forgotten by its id.", "none, and none spoke", "/memories lists them."))
         item = self._lm.forget(item_id or spoke[0].item.id, reason="asked in a conversation")
         output.note(f"forgotten {item.id}: {output.line(item.text)}")
+        output.note("What was said in this conversation stays in it; /clear forgets that.")
 
-    def _undo(self, rest: str) -> None:
-        for item in self._lm.undo(reason="asked in a conversation"):
+    def _undo(self, number: str) -> None:
+        if number and not (number.isdecimal() and int(number)):
+            raise InputError(rule_got_do("/undo takes a number from 1.", number, "Leave it out for the last change."))
+        for item in self._lm.undo(int(number) if number else None, reason="asked in a conversation"):
             output.note(f"{item.status} {item.id}: {output.line(item.text)}")
 
     def _why(self, rest: str) -> None:
@@ -196,7 +197,8 @@ class Talk:
         save(path, self._messages)
         output.note(f"{len(self._messages)} messages written to {name}")
 
-    def _load(self, name: str) -> None:
+    def load(self, name: str) -> None:
+        """Go on with a saved conversation."""
         from ..conversation import load
 
         if not name:

@@ -53,7 +53,7 @@ def import_items(
         output.emit_json(done)
         return
     encoded = ", their vectors made anew" if done.encoded else ""
-    output.say(f"{done.added} items added{encoded}; {done.known} were there already")
+    output.say(f"{done.added} items added{encoded}; {done.known} were there already, in one scope or another")
 
 
 def _imported(file: Path, into: str | None, model: str, store: str, encoder: str | None) -> "Imported":
@@ -61,7 +61,10 @@ def _imported(file: Path, into: str | None, model: str, store: str, encoder: str
     from ..store import open_store
 
     # what is wrong with the file is said before a store is made for it
-    head = transfer.read_head(file.expanduser())
+    source = file.expanduser()
+    head = transfer.read_head(source)
+    if store != ":memory:" and not Path(store).expanduser().exists():
+        transfer.check(source)
     with open_store(store) as records:
         light = head["encoder"] if records.encoder_id is None and encoder is None else records.encoder_id
         if light == head["encoder"]:

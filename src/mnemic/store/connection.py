@@ -15,6 +15,8 @@ DATABASE = "mnemic.db"
 STATES = "states.db"
 BACKUPS = ".before-format-"
 """Between the database's name and a format, in the name of the copy that the migration to it leaves."""
+CONVERSATION = "last_chat.json"
+"""What `mnemic chat` keeps of the last conversation, in the store's folder."""
 DRAFTS = ".new-"
 """The same, of a file that is still being made."""
 BUSY_SECONDS = 5.0

@@ -33,7 +33,13 @@ def last_operation(db: sqlite3.Connection, scope: str) -> int:
         (scope, ERASED),
     ).fetchone()
     if row[0] is None:
-        raise NotFound(rule_got_do("Something must have happened to be undone.", f"nothing in scope {scope!r}", "Nothing to do."))
+        raise NotFound(
+            rule_got_do(
+                "Something must have happened to be undone.",
+                f"nothing that still holds in scope {scope!r}",
+                "Give a number: `mnemic history ID` shows them.",
+            )
+        )
     found: int = row[0]
     return found
 

@@ -213,7 +213,7 @@ class SqliteStore:
         files, left = 0, tuple[str, ...]()
         if self.location != MEMORY:
             folder = Path(self.location)
-            erasure.remove_backups(folder, DATABASE)
+            erasure.remove_copies(folder, DATABASE)
             with self._reading() as db:
                 empty_log(db)
                 files, left = erasure.search(db, folder, said)

@@ -72,11 +72,13 @@ def restore(db: sqlite3.Connection, dumped: Iterable[Record], dim: int) -> Resto
         offset = records.revision_of(db)
         added = known = 0
         for record in dumped:
+            # of an erased one nothing but its id is carried over, so that it isn't brought back
+            counts = record.past[-1].status != "erased"
             if db.execute("SELECT 1 FROM items WHERE id = ?", (record.id,)).fetchone():
-                known += 1
+                known += counts
             else:
                 _write(db, record, offset, dim)
-                added += 1
+                added += counts
         _link(db)
         _form_operations(db)
     finally:
