@@ -90,6 +90,9 @@ def test_what_was_erased_here_is_not_brought_back(store: SqliteStore, tmp_path: 
 def test_everything_may_go_to_one_scope(store: SqliteStore, tmp_path: Path) -> None:
     export(store, tmp_path / "all.jsonl", None)
     with open_store(":memory:") as other:
+        with pytest.raises(ConfigError, match="A scope is a name"):
+            import_(other, tmp_path / "all.jsonl", None, scope=" ")
+        assert other.encoder_id is None
         import_(other, tmp_path / "all.jsonl", None, scope="old")
         assert other.scopes() == ["old"]
         assert other.count("old") == 2
@@ -296,6 +299,9 @@ def test_files_of_other_programs_are_texts_to_learn(tmp_path: Path) -> None:
         ("John Smith: Born in Oslo", "person", "mcp:John_Smith"),
         ("John Smith works at Aurora.", None, "mcp:John_Smith"),
     ]
+    path.write_text('{"type": "entity", "name": "x", "observations": [{"a": 1}]}', encoding="utf-8")
+    with pytest.raises(InputError, match="an observation isn't text"):
+        read_texts(path, "mcp")
     path.write_text('{"type": "entity", "name": "x"}', encoding="utf-8")
     with pytest.raises(InputError, match='neither an "entity"'):
         read_texts(path, "mcp")

@@ -408,7 +408,7 @@ class MemoryLM(Keeping):
         checked = check_messages(messages)
         longest = check_count("max_new_tokens", options.get("max_new_tokens", DEFAULTS["max_new_tokens"]), 1)
         room = None if self.texts.window is None else max(1, self.texts.window - longest)
-        prompt, _ = render_within(self.tokenizer, checked, room)
+        prompt = render_within(self.tokenizer, checked, room)
         if stream:
             return self._stream(prompt, memory, scope, readers, options, brief=brief)
         (reply,) = self._run([prompt], memory, scope, readers, 1, options, brief=brief)

@@ -1,7 +1,6 @@
 """Messages of a conversation: checked, rendered for the model, and cut to its window."""
 
 import json
-import secrets
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 
 from .arguments import is_several, short
 from .errors import ConfigError, InputError, rule_got_do
-from .generation import Prompt
+from .files import whole_file
+from .generation import Prompt, templated
 from .store.checks import check_text
 
 ROLES = ("system", "user", "assistant")
@@ -53,16 +53,12 @@ def render(tokenizer: Any, messages: Sequence[Message]) -> Prompt:
 
     What is looked up for it is its last message.
     """
-    query = messages[-1]["content"]
-    if getattr(tokenizer, "chat_template", None):
-        text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
-        return Prompt(text=text, query=query, chat=True)
     lines = [f"{_PLAIN[message['role']]}{message['content']}" for message in messages]
-    return Prompt(text="\n".join([*lines, "Assistant:"]), query=query, chat=False)
+    return templated(tokenizer, messages, plain="\n".join([*lines, "Assistant:"]))
 
 
-def render_within(tokenizer: Any, messages: Sequence[Message], room: int | None) -> tuple[Prompt, int]:
-    """Return a conversation of at most `room` tokens (None: of any length), and how many of its oldest messages are left out.
+def render_within(tokenizer: Any, messages: Sequence[Message], room: int | None) -> Prompt:
+    """Return a conversation of at most `room` tokens (None: of any length): its oldest turns are left out.
 
     The system prompt and the last message stay, whatever their length. What stays between them begins with the user.
     """
@@ -70,12 +66,14 @@ def render_within(tokenizer: Any, messages: Sequence[Message], room: int | None)
     turns = list(messages[len(system) :])
     begins = [number for number, turn in enumerate(turns) if turn["role"] == "user" or not number]
 
-    def fits(begin: int) -> bool:
-        return room is None or _tokens(tokenizer, render(tokenizer, [*system, *turns[begin:]])) <= room
+    def kept(begin: int) -> Prompt:
+        return render(tokenizer, [*system, *turns[begin:]])
 
     # the less is kept the sooner it fits
-    first = bisect_left(begins, True, hi=len(begins) - 1, key=fits)
-    return render(tokenizer, [*system, *turns[begins[first] :]]), begins[first]
+    first = bisect_left(
+        begins, True, hi=len(begins) - 1, key=lambda begin: room is None or _tokens(tokenizer, kept(begin)) <= room
+    )
+    return kept(begins[first])
 
 
 def _tokens(tokenizer: Any, prompt: Prompt) -> int:
@@ -88,14 +86,10 @@ def save(path: Path, messages: Sequence[Message]) -> None:
     Raises:
         ConfigError: if it can't be written.
     """
-    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
     try:
-        try:
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps({**_HEAD, "messages": list(messages)}, ensure_ascii=False), encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with whole_file(path, private=True) as file:
+            # a model may have said what is no UTF-8: escaped it is
+            json.dump({**_HEAD, "messages": list(messages)}, file)
     except OSError as error:
         raise ConfigError(rule_got_do("A conversation needs a file that can be written.", str(error), "Name another.")) from error
 

@@ -51,6 +51,9 @@ def mcp(data: bytes) -> Iterator[Found]:
         kind = entry.get("type") if isinstance(entry, dict) else None
         if kind == "entity" and isinstance(entry.get("name"), str) and isinstance(entry.get("observations"), list):
             for observation in entry["observations"]:
+                if not isinstance(observation, str):
+                    yield number, "an observation isn't text"
+                    continue
                 text = f"{_plain(entry['name'])}: {observation}"
                 yield number, {"text": text, "category": entry.get("entityType"), "source": f"mcp:{entry['name']}"}
         elif kind == "relation" and all(isinstance(entry.get(name), str) for name in ("from", "relationType", "to")):

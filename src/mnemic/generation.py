@@ -27,11 +27,17 @@ class Prompt:
 
 def render_question(tokenizer: Any, question: str) -> Prompt:
     """Return a question through the chat template, or in the plain form where the model has none."""
+    messages = [{"role": "user", "content": question}]
+    return templated(tokenizer, messages, plain=f"Question: {question}\nAnswer:")
+
+
+def templated(tokenizer: Any, messages: Sequence[dict[str, str]], *, plain: str) -> Prompt:
+    """Return messages through the chat template, or a plain text where the model has none; looked up is the last message."""
+    query = messages[-1]["content"]
     if getattr(tokenizer, "chat_template", None):
-        messages = [{"role": "user", "content": question}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return Prompt(text=text, query=question, chat=True)
-    return Prompt(text=f"Question: {question}\nAnswer:", query=question, chat=False)
+        text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return Prompt(text=text, query=query, chat=True)
+    return Prompt(text=plain, query=query, chat=False)
 
 
 def answer_tokens(tokenizer: Any, prompt: Prompt, prompt_ids: Sequence[int], answer: str) -> tuple[int, ...]:

@@ -55,8 +55,8 @@ class Keeping:
             check_number("importance", importance)
         with self._lock:
             (key,) = self.encoder.encode([text])
-            changed = {"text": text, "key": key, "reason": "corrected by hand", "importance": importance}
-            return self.store.update(item_id, self._scope(scope), **changed)
+            reason = "corrected by hand"
+            return self.store.update(item_id, self._scope(scope), text=text, key=key, reason=reason, importance=importance)
 
     def forget(self, item_id: str, scope: str | None = None, reason: str = "asked for") -> Item:
         """Hide an item: it is no longer recalled and never speaks. `undo` brings it back.

@@ -8,7 +8,6 @@ import base64
 import binascii
 import json
 import re
-import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import IO, Any, get_args
 import numpy as np
 
 from .errors import ConfigError, InputError, NotFound, rule_got_do
+from .files import whole_file
 from .store import DATABASE
 from .store.base import Store
 from .store.checks import NORM_TOLERANCE, check_scope, label_problem, text_problem
@@ -71,16 +71,10 @@ def export(store: Store, path: str | Path, scope: str | None, *, overwrite: bool
         raise ConfigError(
             rule_got_do("An export is written to a new file.", str(path), "Name another, or overwrite it (--force).")
         )
-    draft = target.with_name(f"{target.name}.new-{secrets.token_hex(4)}")
     try:
         # for the owner alone, as the store is
-        draft.touch(mode=0o600)
-        try:
-            with draft.open("w", encoding="utf-8") as file:
-                items = write(store, file, scope)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        with whole_file(target, private=True) as file:
+            items = write(store, file, scope)
     except OSError as error:
         raise ConfigError(rule_got_do("An export needs a file that can be written.", str(error), "Name another.")) from error
     return Exported(path=str(path), items=items)
@@ -114,9 +108,12 @@ def import_(store: Store, path: str | Path, encode: Encode | None, *, scope: str
 
     Raises:
         InputError: naming the line that breaks a rule.
+        ConfigError: if the scope can't be one.
         EncoderMismatch: if keys have to be made and `encode` is None.
         StoreError: if it can't be written.
     """
+    if scope is not None:
+        check_scope(scope)
     source = Path(path).expanduser()
     if source.exists() and not source.is_file():
         raise InputError(rule_got_do("An import is read more than once: a file.", str(path), "Write it to one first."))

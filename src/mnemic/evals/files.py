@@ -1,11 +1,11 @@
 """Writing files of the user: whole or not at all, and with an error that says what to do."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError, rule_got_do
+from ..files import whole_file
 
 
 @contextmanager
@@ -27,11 +27,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         InputError: if it can't be written.
     """
-    part = path.with_name(f".{path.name}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(text)

@@ -393,8 +393,8 @@ class SqliteStore:
         Raises:
             NotFound: if the scope is unknown.
         """
-        if scope is not None:
-            with self._reading() as db:
+        with self._reading() as db:
+            if scope is not None:
                 records.require_scope(db, scope)
         if self.location == MEMORY:
             with self._reading() as db:
