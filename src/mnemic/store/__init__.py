@@ -6,7 +6,7 @@ from ..arguments import check_path
 from ..errors import ConfigError, rule_got_do
 from .base import Scored, Store
 from .connection import CONVERSATION, DATABASE
-from .sqlite import MEMORY, SqliteStore
+from .embedded import MEMORY, SqliteStore
 from .words import words_of
 
 __all__ = ["CONVERSATION", "DATABASE", "Scored", "SqliteStore", "Store", "open_store", "words_of"]

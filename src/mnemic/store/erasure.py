@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from . import records
 from .connection import BACKUPS, CONVERSATION, DRAFTS
+from .database import Database
 from .lifecycle import ERASED
 
 _PIECE = 24
@@ -38,7 +39,7 @@ class Said(NamedTuple):
     vectors: list[bytes]
 
 
-def erase(db: sqlite3.Connection, item_id: str, scope: str) -> tuple[Said, tuple[str, ...]]:
+def erase(db: Database, item_id: str, scope: str) -> tuple[Said, tuple[str, ...]]:
     """Remove everything of an item but its events, in a transaction that the caller holds. Return what it was made of.
 
     Raises:

@@ -1,11 +1,11 @@
 """Undoing operations: statements inside a transaction that the caller holds. See docs/design/lifecycle.md."""
 
-import sqlite3
 import time
 from typing import NamedTuple
 
 from ..errors import NotFound, StoreError, rule_got_do
 from . import records
+from .database import Database
 
 ERASED = "erased"
 """Status of an item of which nothing is left but its events, and what takes the place of their reasons."""
@@ -19,7 +19,7 @@ class _Kept(NamedTuple):
     superseded_by: int | None
 
 
-def last_operation(db: sqlite3.Connection, scope: str) -> int:
+def last_operation(db: Database, scope: str) -> int:
     """Return the last operation of a scope that still holds and can be undone.
 
     Raises:
@@ -44,7 +44,7 @@ def last_operation(db: sqlite3.Connection, scope: str) -> int:
     return found
 
 
-def undo(db: sqlite3.Connection, operation: int, scope: str, reason: str) -> list[str]:
+def undo(db: Database, operation: int, scope: str, reason: str) -> list[str]:
     """Undo an operation, and return the ids of its items that are not as they were any more.
 
     Raises:
@@ -99,7 +99,7 @@ def undo(db: sqlite3.Connection, operation: int, scope: str, reason: str) -> lis
     return [item_id for _, _, _, item_id, *_ in left]
 
 
-def mark_undone(db: sqlite3.Connection, operation: int, by: int) -> None:
+def mark_undone(db: Database, operation: int, by: int) -> None:
     """Write that an operation was undone by another one: what it undid holds again, what that undid doesn't, and so on."""
     db.execute("UPDATE operations SET undoes = ? WHERE seq = ?", (operation, by))
     db.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (by, operation))
@@ -109,7 +109,7 @@ def mark_undone(db: sqlite3.Connection, operation: int, by: int) -> None:
         operation, holds = undone, not holds
 
 
-def _before(db: sqlite3.Connection, event: int, seq: int) -> _Kept:
+def _before(db: Database, event: int, seq: int) -> _Kept:
     """Return what an item was before an event; before its first one it is forgotten, with what it says."""
     row = db.execute(
         "SELECT status, said, superseded_by FROM journal WHERE item = ? AND seq < ? ORDER BY seq DESC LIMIT 1", (seq, event)

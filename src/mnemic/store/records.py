@@ -1,7 +1,6 @@
-"""Statements of the embedded store that read or write single items, inside a transaction that the caller holds."""
+"""Statements of the SQL stores that read or write single items, inside a transaction that the caller holds."""
 
 import secrets
-import sqlite3
 import time
 from base64 import b32encode
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from ..errors import NotFound, StoreError, rule_got_do
 from ..types import FloatArray, Item, NewItem
 from . import checks
+from .database import Database
 
 SHOWN_SCOPES = 5
 
@@ -46,9 +46,10 @@ WHERE i.scope = (SELECT id FROM scopes WHERE name = :scope)
 SELECT_ACTIVE = f"{_SELECT_INDEXED.format(source='items i')} AND i.status = 'active' ORDER BY i.seq"
 """What an index needs of all active items of :scope."""
 # cross join and unary plus: SQLite then starts from the few changes, and not from all items or the whole journal
-SELECT_CHANGED = _SELECT_INDEXED.format(
-    source="(SELECT DISTINCT +item AS item FROM journal WHERE seq > :after) c CROSS JOIN items i ON i.seq = c.item"
+_SELECT_CHANGED = _SELECT_INDEXED.format(
+    source="(SELECT DISTINCT +item AS item FROM journal WHERE seq > :after) c CROSS JOIN items i"
 )
+SELECT_CHANGED = f"{_SELECT_CHANGED} AND i.seq = c.item"
 """The same of the items of :scope that changed after a revision, whatever their status."""
 
 
@@ -59,13 +60,13 @@ class Found(NamedTuple):
     item: Item
 
 
-def revision_of(db: sqlite3.Connection) -> int:
+def revision_of(db: Database) -> int:
     """Return the number of the last journal event."""
     revision: int = db.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
     return revision
 
 
-def erased_since(db: sqlite3.Connection, scope: str, revision: int) -> bool:
+def erased_since(db: Database, scope: str, revision: int) -> bool:
     """Return whether an item of a scope was erased after a revision."""
     sql = (
         "SELECT 1 FROM journal j JOIN items i ON i.seq = j.item JOIN scopes s ON s.id = i.scope"
@@ -74,7 +75,7 @@ def erased_since(db: sqlite3.Connection, scope: str, revision: int) -> bool:
     return db.execute(sql, (revision, scope)).fetchone() is not None
 
 
-def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:
+def find(db: Database, item_id: str, scope: str) -> Found:
     """Return an item of a scope, whatever its status.
 
     Raises:
@@ -87,7 +88,7 @@ def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:
     return Found(row[0], item_of(row))
 
 
-def seq_of(db: sqlite3.Connection, item_id: str, scope: str) -> int:
+def seq_of(db: Database, item_id: str, scope: str) -> int:
     """Return the row number of an item of a scope, also of an erased one.
 
     Raises:
@@ -132,7 +133,7 @@ def no_item(item_id: str, scope: str) -> NotFound:
     )
 
 
-def require_scope(db: sqlite3.Connection, scope: str) -> None:
+def require_scope(db: Database, scope: str) -> None:
     """Refuse a scope that was never written to, unless the store is new.
 
     Raises:
@@ -156,7 +157,7 @@ def require_active(item: Item, done: str) -> None:
         )
 
 
-def payload_numbers(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
+def payload_numbers(db: Database, ids: Sequence[str]) -> dict[str, int]:
     """Return the number of the present payload of those items that are active."""
     found = {}
     for item_id in ids:
@@ -176,7 +177,7 @@ def checked_key(new: NewItem, dim: int) -> FloatArray:
     return checks.check_key(new.key, dim)
 
 
-def add(db: sqlite3.Connection, new: NewItem, key: FloatArray) -> Item:
+def add(db: Database, new: NewItem, key: FloatArray) -> Item:
     """Write a new item and supersede those that it replaces, if any."""
     now = time.time()
     db.execute("INSERT INTO scopes (name) VALUES (?) ON CONFLICT DO NOTHING", (new.scope,))
@@ -185,12 +186,10 @@ def add(db: sqlite3.Connection, new: NewItem, key: FloatArray) -> Item:
     for older in replaced:
         require_active(older.item, "superseded")
     item_id = new_id()
-    seq = _inserted(
-        db.execute(
-            "INSERT INTO items (id, scope, status, created, supersedes) VALUES (?, ?, 'active', ?, ?)",
-            (item_id, scope, now, replaced[0].seq if replaced else None),
-        )
-    )
+    (seq,) = db.execute(
+        "INSERT INTO items (id, scope, status, created, supersedes) VALUES (?, ?, 'active', ?, ?) RETURNING seq",
+        (item_id, scope, now, replaced[0].seq if replaced else None),
+    ).fetchone()
     event = log(db, now, "add", seq, new.reason)
     say(db, event, seq, new, key)
     keep(db, event)
@@ -221,7 +220,7 @@ def replaced_by(new: NewItem) -> list[str]:
     return list(dict.fromkeys([*([] if new.supersedes is None else [new.supersedes]), *new.also_supersedes]))
 
 
-def log(db: sqlite3.Connection, at: float, kind: str, seq: int, reason: str, *, operation: int | None = None) -> int:
+def log(db: Database, at: float, kind: str, seq: int, reason: str, *, operation: int | None = None) -> int:
     """Append an event to the journal and return its number. Without an operation that it belongs to, it begins one.
 
     `keep` has to follow, once the item is what the event made of it.
@@ -236,7 +235,7 @@ def log(db: sqlite3.Connection, at: float, kind: str, seq: int, reason: str, *, 
     return event
 
 
-def keep(db: sqlite3.Connection, event: int) -> None:
+def keep(db: Database, event: int) -> None:
     """Write what its item is now beside an event."""
     db.execute(
         "UPDATE journal SET (status, said, superseded_by) ="
@@ -245,7 +244,7 @@ def keep(db: sqlite3.Connection, event: int) -> None:
     )
 
 
-def say(db: sqlite3.Connection, event: int, seq: int, new: NewItem, key: FloatArray) -> None:
+def say(db: Database, event: int, seq: int, new: NewItem, key: FloatArray) -> None:
     """Write what an event brought, and make it what the item says now."""
     db.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", (event, new.text, new.category, float(new.importance), new.source))
     db.execute("INSERT INTO vectors VALUES (?, ?)", (event, key.tobytes()))
@@ -257,8 +256,11 @@ def new_id() -> str:
     return b32encode(secrets.token_bytes(8)).decode().lower()[:12]
 
 
-def _inserted(cursor: sqlite3.Cursor) -> int:
-    number = cursor.lastrowid
-    if number is None:
-        raise StoreError(rule_got_do("An inserted row must have a number.", "none", "Run `mnemic doctor`."))
-    return number
+def miscounted(db: Database) -> list[str]:
+    """Return, in words, which scopes' numbers of active items are wrong."""
+    rows = db.execute(
+        "SELECT name, active, n FROM (SELECT s.name, s.active,"
+        " (SELECT count(*) FROM items i WHERE i.scope = s.id AND i.status = 'active') AS n FROM scopes s) counted"
+        " WHERE active <> n ORDER BY name"
+    )
+    return [f"scope {name!r} counts {active} active items and has {n}" for name, active, n in rows]

@@ -1,16 +1,16 @@
 """Items with their whole past, out of a store and into another: statements inside a transaction that the caller holds."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ..types import FloatArray, Past, Record, Restored
 from . import checks, records
+from .database import Database
 from .lifecycle import mark_undone
 
 
-def dump(db: sqlite3.Connection, scope: str | None) -> Iterator[Record]:
+def dump(db: Database, scope: str | None) -> Iterator[Record]:
     """Yield the items of a scope (None: of all), oldest first, erased ones as events alone."""
     items = db.execute(
         "SELECT i.seq, i.id, s.name, i.created, older.id, coalesce(c.uses, 0), c.last_used"
@@ -31,7 +31,7 @@ def dump(db: sqlite3.Connection, scope: str | None) -> Iterator[Record]:
         )
 
 
-def _past(db: sqlite3.Connection, seq: int) -> Iterator[Past]:
+def _past(db: Database, seq: int) -> Iterator[Past]:
     rows = db.execute(
         "SELECT j.seq, j.at, j.kind, j.reason, j.operation, o.undoes, j.status, j.said, newer.id,"
         " p.text, p.category, p.importance, p.source, v.key FROM journal j"
@@ -58,7 +58,7 @@ def _past(db: sqlite3.Connection, seq: int) -> Iterator[Past]:
         )
 
 
-def restore(db: sqlite3.Connection, dumped: Iterable[Record], dim: int) -> Restored:
+def restore(db: Database, dumped: Iterable[Record], dim: int) -> Restored:
     """Write items with their past behind everything that is there. Every text of a record has its key.
 
     Raises:
@@ -66,35 +66,35 @@ def restore(db: sqlite3.Connection, dumped: Iterable[Record], dim: int) -> Resto
     """
     # supersedes, superseded_by: ids by the item (event: of the event, else of the item itself). events: to which operation of the
     # store that they come from they belong
-    db.execute("CREATE TEMP TABLE links (item INTEGER, event INTEGER, target TEXT NOT NULL)")
-    db.execute("CREATE TEMP TABLE events (event INTEGER PRIMARY KEY, scope INTEGER, operation INTEGER, undoes INTEGER)")
-    try:
-        offset = records.revision_of(db)
-        added = known = 0
-        for record in dumped:
-            # of an erased one nothing but its id is carried over, so that it isn't brought back
-            counts = record.past[-1].status != "erased"
-            if db.execute("SELECT 1 FROM items WHERE id = ?", (record.id,)).fetchone():
-                known += counts
-            else:
-                _write(db, record, offset, dim)
-                added += counts
-        _link(db)
-        _form_operations(db)
-    finally:
-        db.execute("DROP TABLE links")
-        db.execute("DROP TABLE events")
+    db.execute("CREATE TEMP TABLE links (item BIGINT, event BIGINT, target TEXT NOT NULL)")
+    db.execute("CREATE TEMP TABLE events (event BIGINT PRIMARY KEY, scope BIGINT, operation BIGINT, undoes BIGINT)")
+    offset = records.revision_of(db)
+    added = known = 0
+    for record in dumped:
+        # of an erased one nothing but its id is carried over, so that it isn't brought back
+        counts = record.past[-1].status != "erased"
+        if db.execute("SELECT 1 FROM items WHERE id = ?", (record.id,)).fetchone():
+            known += counts
+        else:
+            _write(db, record, offset, dim)
+            added += counts
+    _link(db)
+    _form_operations(db)
+    # whatever stops this before leaves the transaction, and them with it
+    db.execute("DROP TABLE links")
+    db.execute("DROP TABLE events")
     return Restored(added, known)
 
 
-def _write(db: sqlite3.Connection, record: Record, offset: int, dim: int) -> None:
+def _write(db: Database, record: Record, offset: int, dim: int) -> None:
     db.execute("INSERT INTO scopes (name) VALUES (?) ON CONFLICT DO NOTHING", (checks.check_scope(record.scope),))
     (scope,) = db.execute("SELECT id FROM scopes WHERE name = ?", (record.scope,)).fetchone()
     last = record.past[-1]
     said = None if last.said is None else offset + last.said
-    seq = db.execute(
-        "INSERT INTO items (id, scope, status, created) VALUES (?, ?, ?, ?)", (record.id, scope, last.status, record.created)
-    ).lastrowid
+    (seq,) = db.execute(
+        "INSERT INTO items (id, scope, status, created) VALUES (?, ?, ?, ?) RETURNING seq",
+        (record.id, scope, last.status, record.created),
+    ).fetchone()
     links: list[tuple[int | None, int | None, str]] = [(seq, None, record.supersedes)] if record.supersedes else []
     for past in record.past:
         _write_past(db, past, seq, scope, offset, dim)
@@ -105,10 +105,10 @@ def _write(db: sqlite3.Connection, record: Record, offset: int, dim: int) -> Non
     db.executemany("INSERT INTO links VALUES (?, ?, ?)", links)
     if record.uses:
         db.execute("INSERT INTO counters VALUES (?, ?, ?)", (seq, record.uses, record.last_used))
-    db.execute("UPDATE scopes SET active = active + ? WHERE id = ?", (last.status == "active", scope))
+    db.execute("UPDATE scopes SET active = active + ? WHERE id = ?", (int(last.status == "active"), scope))
 
 
-def _write_past(db: sqlite3.Connection, past: Past, seq: int | None, scope: int, offset: int, dim: int) -> None:
+def _write_past(db: Database, past: Past, seq: int, scope: int, offset: int, dim: int) -> None:
     event, checked = offset + past.event, checks.check_label("reason", past.reason)
     db.execute(
         "INSERT INTO journal (seq, at, kind, item, reason, operation, status, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -138,10 +138,10 @@ def _checked(key: FloatArray | None, dim: int) -> FloatArray:
     return checks.check_key(key, dim)
 
 
-def _link(db: sqlite3.Connection) -> None:
+def _link(db: Database) -> None:
     """Turn the ids that records name into row numbers of the same scope; what isn't there stays unnamed."""
-    db.execute("CREATE INDEX temp.links_by_item ON links (item, event)")
-    db.execute("CREATE INDEX temp.links_by_event ON links (event)")
+    db.execute("CREATE INDEX links_by_item ON links (item, event)")
+    db.execute("CREATE INDEX links_by_event ON links (event)")
     target = (
         "(SELECT o.seq FROM links l JOIN items i ON i.seq = l.item"
         " JOIN items o ON o.id = l.target AND o.scope = i.scope WHERE {})"
@@ -161,13 +161,13 @@ def _link(db: sqlite3.Connection) -> None:
     )
 
 
-def _form_operations(db: sqlite3.Connection) -> None:
+def _form_operations(db: Database) -> None:
     """Make operations of the events that came, scope by scope: numbers of a file reach nothing that was there before.
 
     An operation whose first event didn't come begins with the first one that did. What undid something that didn't come undoes
     nothing any more.
     """
-    db.execute("CREATE INDEX temp.events_by_operation ON events (operation, scope)")
+    db.execute("CREATE INDEX events_by_operation ON events (operation, scope)")
     db.execute(
         "UPDATE journal SET operation = (SELECT min(b.event) FROM events a JOIN events b"
         " ON b.operation = a.operation AND b.scope = a.scope WHERE a.event = journal.seq) WHERE seq IN (SELECT event FROM events)"

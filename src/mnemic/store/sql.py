@@ -1,55 +1,96 @@
-"""The embedded store: SQLite is the only truth, search runs in the process beside it."""
+"""What the SQL stores share: a database is the only truth, search runs in the process beside it.
 
-import os
-import sqlite3
+The embedded store and the PostgreSQL one differ in how they open a database, begin and end transactions, and sweep up what was
+erased: nothing else is written twice.
+"""
+
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 
 from ..arguments import check_count, check_number
 from ..errors import EncoderMismatch, InputError, StoreError, rule_got_do
 from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
-from . import checks, erasure, lifecycle, records, schema, transfer
+from . import checks, erasure, lifecycle, records, transfer
 from .base import Scored
-from .connection import DATABASE, STATES, connect, empty_log, explained, open_database, open_in_memory
+from .database import Database
 from .index import ExactIndex, SearchIndex
-from .states import STATES_BYTES, StateCache
 
-MEMORY = ":memory:"
+_ALL = 2**62
+"""A limit that is none, in both dialects."""
+Self = TypeVar("Self", bound="SqlStore")
 
 
-class SqliteStore:
-    """Items of any number of scopes in one folder, or in memory.
+class States(Protocol):
+    """A bounded cache of token-level states. A blob of an older payload is never returned; it may lose anything at any time."""
 
-    Safe to use from several threads of a process (calls take turns) and from several processes at once; not across a fork.
+    def get(self, payloads: Mapping[str, int], host: str) -> dict[str, bytes]:
+        """Return the blobs of the items that have one for their present payload. `payloads` maps item id to payload number."""
+        ...
+
+    def put(self, states: Mapping[str, bytes], payloads: Mapping[str, int], host: str) -> None:
+        """Cache blobs, dropping the least recently written beyond the bound."""
+        ...
+
+    def drop(self, items: Sequence[str]) -> None:
+        """Remove everything that is cached of some items."""
+        ...
+
+
+class SqlStore(ABC):
+    """Items of any number of scopes in an SQL database.
 
     Args:
-        location: the store's folder, made if it doesn't exist, or ":memory:".
-        states_bytes: bound of the cache of token-level states.
-
-    Raises:
-        ConfigError: if the location can't be a folder.
-        Corrupt: if the folder holds something else, or a damaged store.
-        SchemaTooNew: if a newer Mnemic wrote it.
+        location: where it is, as errors may show it.
+        states: cache of token-level states.
     """
 
-    def __init__(self, location: str | Path, *, states_bytes: int = STATES_BYTES) -> None:
-        self.location = str(location)
-        in_memory = self.location == MEMORY
-        folder = Path(self.location)
+    INTEGRITY: ClassVar[type[Exception]]
+    """What the driver raises when a number or an id is there already."""
+
+    def __init__(self, location: str, states: States) -> None:
+        self.location = location
         self._lock = threading.RLock()
-        self._process = os.getpid()
-        self._open: sqlite3.Connection | None = open_in_memory() if in_memory else open_database(folder)
-        self._states = StateCache(None if in_memory else folder / STATES, states_bytes)
+        self._states = states
         self._indexes: dict[str, SearchIndex] = {}
         self._encoder: tuple[str, int] | None = None
 
-    def __enter__(self) -> "SqliteStore":
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Database]:
+        """Open the database to read; its errors are told in our words."""
+
+    @abstractmethod
+    def _writing(self, *, durable: bool = True) -> AbstractContextManager[Database]:
+        """Begin a transaction that no other writer is in beside, and commit it; whatever goes wrong leaves nothing of it."""
+
+    @abstractmethod
+    def _moment(self) -> AbstractContextManager[Database]:
+        """Open the database to read all as of one moment, whatever is written meanwhile."""
+
+    @abstractmethod
+    def _sweep(self, item_id: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
+        """Remove what is left of an erased item; return how many files were searched, and which still hold a piece."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the store. It can't be used afterwards; closing twice is harmless."""
+
+    @property
+    @abstractmethod
+    def format_version(self) -> int:
+        """Version of the tables' format."""
+
+    def __enter__(self: Self) -> Self:
         """Return the store."""
         return self
 
@@ -70,12 +111,6 @@ class SqliteStore:
         return encoder[1] if encoder else None
 
     @property
-    def format_version(self) -> int:
-        """Version of the format on disk."""
-        with self._reading() as db:
-            return schema.version_of(db)
-
-    @property
     def revision(self) -> int:
         """Number of the last journal event. Uses and caches aren't changes."""
         with self._reading() as db:
@@ -92,7 +127,7 @@ class SqliteStore:
         if stored is None:
             with self._writing() as db:
                 # another process may have been faster: its row stays and is checked below
-                db.execute("INSERT OR IGNORE INTO encoder VALUES (1, ?, ?)", (encoder_id, dim))
+                db.execute("INSERT INTO encoder VALUES (1, ?, ?) ON CONFLICT DO NOTHING", (encoder_id, dim))
             stored = self._stored_encoder()
         if stored != (encoder_id, dim):
             name, size = stored or (None, None)
@@ -199,7 +234,7 @@ class SqliteStore:
         return items
 
     def erase(self, item_id: str, scope: str) -> Erased:
-        """Remove everything of an item but the fact that it was there, and search every file of the store for what is left.
+        """Remove everything of an item but the fact that it was there, and search the files of the store for what is left.
 
         Raises:
             NotFound: if the scope is unknown, or has no such item.
@@ -207,18 +242,9 @@ class SqliteStore:
         with self._writing() as db:
             records.require_scope(db, scope)
             said, related = erasure.erase(db, item_id, scope)
-        cached = self._states.erase([item_id])
         # it holds texts and vectors of dead rows
         self._indexes.pop(scope, None)
-        files, left = 0, tuple[str, ...]()
-        if self.location != MEMORY:
-            folder = Path(self.location)
-            erasure.remove_copies(folder, DATABASE)
-            with self._reading() as db:
-                empty_log(db)
-                files, left = erasure.search(db, folder, said)
-            # states hold no text that could be searched for
-            left = left if cached else tuple(sorted({*left, STATES}))
+        files, left = self._sweep(item_id, said)
         return Erased(item_id=item_id, files=files, left=left, related=related)
 
     def get(self, item_id: str, scope: str) -> Item:
@@ -253,12 +279,12 @@ class SqliteStore:
         select, of_status = (records.SELECT_ITEMS, "i.status") if as_of is None else (records.SELECT_ITEMS_AS_OF, "e.status")
         wanted = {"s.name": scope, of_status: status, "p.category": category}
         given = {column: value for column, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{column} = :{column[2:]}" for column in given) or "1"
+        where = " AND ".join(f"{column} = :{column[2:]}" for column in given) or "1 = 1"
         values: dict[str, object] = {column[2:]: value for column, value in given.items()}
         if as_of is not None:
             check_number("as_of", as_of)
             values["as_of"] = float(as_of)
-        limit = -1 if limit is None else check_count("limit", limit, 0)
+        limit = _ALL if limit is None else check_count("limit", limit, 0)
         offset = check_count("offset", offset, 0)
         with self._reading() as db:
             if scope is not None:
@@ -270,7 +296,7 @@ class SqliteStore:
         """Return the number of active items, of a scope or of all. Reads one row."""
         with self._reading() as db:
             row = db.execute("SELECT sum(active) FROM scopes WHERE ?1 IS NULL OR name = ?1", (scope,)).fetchone()
-        return row[0] or 0
+        return int(row[0] or 0)
 
     def scopes(self) -> list[str]:
         """Return the names of all scopes that were ever written to, sorted."""
@@ -347,7 +373,8 @@ class SqliteStore:
             for item_id in ids:
                 seq = records.find(db, item_id, scope).seq
                 db.execute(
-                    "INSERT INTO counters VALUES (?1, 1, ?2) ON CONFLICT (item) DO UPDATE SET uses = uses + 1, last_used = ?2",
+                    "INSERT INTO counters VALUES (?1, 1, ?2) ON CONFLICT (item)"
+                    " DO UPDATE SET uses = counters.uses + 1, last_used = ?2",
                     (seq, now),
                 )
 
@@ -396,13 +423,7 @@ class SqliteStore:
         with self._reading() as db:
             if scope is not None:
                 records.require_scope(db, scope)
-        if self.location == MEMORY:
-            with self._reading() as db:
-                yield from list(transfer.dump(db, scope))
-            return
-        # a connection of its own: all is read as of one moment, whatever is written meanwhile
-        with explained(self.location), closing(connect(str(Path(self.location) / DATABASE))) as db:
-            db.execute("BEGIN")
+        with self._moment() as db:
             yield from transfer.dump(db, scope)
 
     def restore(self, dumped: Iterable[Record]) -> Restored:
@@ -418,78 +439,12 @@ class SqliteStore:
         with self._writing() as db:
             try:
                 return transfer.restore(db, dumped, dim)
-            except sqlite3.IntegrityError as error:
+            except self.INTEGRITY as error:
                 raise InputError(
                     rule_got_do(
                         "Events of an import have numbers of their own; nothing was written.", str(error), "Export again."
                     )
                 ) from error
-
-    def check(self) -> list[str]:
-        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
-        with self._reading() as db:
-            try:
-                problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
-                strays = db.execute("PRAGMA foreign_key_check")
-                problems += [f"{table} row {row} refers to a missing {parent}" for table, row, parent, _ in strays]
-                miscounted = db.execute(
-                    "SELECT name, active, (SELECT count(*) FROM items i WHERE i.scope = s.id AND i.status = 'active') AS n"
-                    " FROM scopes s WHERE active <> n"
-                )
-                problems += [f"scope {name!r} counts {active} active items and has {n}" for name, active, n in miscounted]
-            except sqlite3.DatabaseError as error:
-                # so damaged that SQLite can't even go on reading
-                return [str(error)]
-        return problems
-
-    def close(self) -> None:
-        """Close the files. The store can't be used afterwards; closing twice is harmless."""
-        if os.getpid() != self._process:
-            # closing an inherited connection would break the parent's locks
-            return
-        with self._lock, explained(self.location):
-            self._states.close()
-            if self._open is not None:
-                self._open.close()
-                self._open = None
-            self._indexes.clear()
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, explained(self.location):
-            yield self._connection()
-
-    @contextmanager
-    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        with self._lock, explained(self.location):
-            db = self._connection()
-            if not durable:
-                db.execute("PRAGMA synchronous = NORMAL")
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-            finally:
-                # whatever stopped the body, an interrupt included, leaves nothing half-written
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                if not durable:
-                    db.execute("PRAGMA synchronous = FULL")
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._open is None:
-            raise StoreError(
-                rule_got_do("A store must be open to be used.", f"a closed store ({self.location})", "Open it again.")
-            )
-        if os.getpid() != self._process:
-            raise StoreError(
-                rule_got_do(
-                    "A store belongs to the process that opened it.",
-                    f"a use after a fork ({self.location})",
-                    "Open it in the child.",
-                )
-            )
-        return self._open
 
     def _stored_encoder(self) -> tuple[str, int] | None:
         if self._encoder is None:

@@ -1,0 +1,136 @@
+"""The embedded store: SQLite files in one folder, or a database in memory."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ..errors import StoreError, rule_got_do
+from . import erasure, records, schema
+from .connection import DATABASE, STATES, connect, empty_log, explained, open_database, open_in_memory
+from .database import Database
+from .sql import SqlStore
+from .states import STATES_BYTES, StateCache
+
+MEMORY = ":memory:"
+
+
+class SqliteStore(SqlStore):
+    """Items of any number of scopes in one folder, or in memory.
+
+    Safe to use from several threads of a process (calls take turns) and from several processes at once; not across a fork.
+
+    Args:
+        location: the store's folder, made if it doesn't exist, or ":memory:".
+        states_bytes: bound of the cache of token-level states.
+
+    Raises:
+        ConfigError: if the location can't be a folder.
+        Corrupt: if the folder holds something else, or a damaged store.
+        SchemaTooNew: if a newer Mnemic wrote it.
+    """
+
+    INTEGRITY = sqlite3.IntegrityError
+    _states: StateCache
+
+    def __init__(self, location: str | Path, *, states_bytes: int = STATES_BYTES) -> None:
+        in_memory = str(location) == MEMORY
+        folder = Path(location)
+        self._process = os.getpid()
+        self._open: sqlite3.Connection | None = open_in_memory() if in_memory else open_database(folder)
+        super().__init__(str(location), StateCache(None if in_memory else folder / STATES, states_bytes))
+
+    @property
+    def format_version(self) -> int:
+        """Version of the format on disk."""
+        with self._reading() as db:
+            return schema.version_of(db)
+
+    @contextmanager
+    def _moment(self) -> Iterator[Database]:
+        with explained(self.location):
+            if self.location == MEMORY:
+                with closing(connect(MEMORY)) as copy:
+                    with self._lock:
+                        self._connection().backup(copy)
+                    yield copy
+                return
+            # a connection of its own: this one may go on writing
+            with closing(connect(str(Path(self.location) / DATABASE))) as other:
+                other.execute("BEGIN")
+                yield other
+
+    def _sweep(self, item_id: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
+        cached = self._states.erase([item_id])
+        if self.location == MEMORY:
+            return 0, ()
+        folder = Path(self.location)
+        erasure.remove_copies(folder, DATABASE)
+        with self._reading() as db:
+            empty_log(db)
+            files, left = erasure.search(db, folder, said)
+        # states hold no text that could be searched for
+        return files, left if cached else tuple(sorted({*left, STATES}))
+
+    def check(self) -> list[str]:
+        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
+        with self._reading() as db:
+            try:
+                problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
+                strays = db.execute("PRAGMA foreign_key_check")
+                problems += [f"{table} row {row} refers to a missing {parent}" for table, row, parent, _ in strays]
+                problems += records.miscounted(db)
+            except sqlite3.DatabaseError as error:
+                # so damaged that SQLite can't even go on reading
+                return [str(error)]
+        return problems
+
+    def close(self) -> None:
+        """Close the files. The store can't be used afterwards; closing twice is harmless."""
+        if os.getpid() != self._process:
+            # closing an inherited connection would break the parent's locks
+            return
+        with self._lock, explained(self.location):
+            self._states.close()
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+            self._indexes.clear()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, explained(self.location):
+            yield self._connection()
+
+    @contextmanager
+    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._lock, explained(self.location):
+            db = self._connection()
+            if not durable:
+                db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            finally:
+                # whatever stopped the body, an interrupt included, leaves nothing half-written
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                if not durable:
+                    db.execute("PRAGMA synchronous = FULL")
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            raise StoreError(
+                rule_got_do("A store must be open to be used.", f"a closed store ({self.location})", "Open it again.")
+            )
+        if os.getpid() != self._process:
+            raise StoreError(
+                rule_got_do(
+                    "A store belongs to the process that opened it.",
+                    f"a use after a fork ({self.location})",
+                    "Open it in the child.",
+                )
+            )
+        return self._open
