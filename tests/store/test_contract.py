@@ -187,36 +187,36 @@ def test_states_live_as_long_as_the_text(store: Store) -> None:
     assert store.get_states([a.id], "host1") == {a.id: b"new"}
 
 
-def test_an_unknown_scope_is_refused_with_the_known_ones_named(embedded: Store) -> None:
-    assert embedded.items("anything") == []
-    (item,) = embedded.insert([new_item()])
+def test_an_unknown_scope_is_refused_with_the_known_ones_named(real: Store) -> None:
+    assert real.items("anything") == []
+    (item,) = real.insert([new_item()])
     with pytest.raises(NotFound, match=r"Got: 'hom'\. Scopes here: 'home'\.") as caught:
-        embedded.items("hom")
+        real.items("hom")
     assert item.id not in str(caught.value)
     with pytest.raises(NotFound, match="Scopes here"):
-        embedded.get("nobody", "hom")
+        real.get("nobody", "hom")
     with pytest.raises(NotFound, match="Scopes here"):
-        embedded.forget(item.id, "hom", "x")
+        real.forget(item.id, "hom", "x")
 
 
-def test_the_error_for_an_id_of_another_scope_tells_nothing(embedded: Store) -> None:
-    (theirs,) = embedded.insert([new_item("secret", scope="work")])
-    embedded.insert([new_item()])
+def test_the_error_for_an_id_of_another_scope_tells_nothing(real: Store) -> None:
+    (theirs,) = real.insert([new_item("secret", scope="work")])
+    real.insert([new_item()])
     with pytest.raises(NotFound) as known:
-        embedded.get(theirs.id, "home")
+        real.get(theirs.id, "home")
     with pytest.raises(NotFound) as unknown:
-        embedded.get("nobody", "home")
+        real.get("nobody", "home")
     assert str(known.value).replace(theirs.id, "nobody") == str(unknown.value)
 
 
-def test_a_store_belongs_to_one_encoder(embedded: Store) -> None:
-    embedded.open_for(ENCODER, DIM)
-    assert embedded.encoder_id == ENCODER
+def test_a_store_belongs_to_one_encoder(real: Store) -> None:
+    real.open_for(ENCODER, DIM)
+    assert real.encoder_id == ENCODER
     with pytest.raises(
         EncoderMismatch, match=r"encoder 'encoder-a' \(8 numbers each\).*Got: 'encoder-b' \(9.*encoder='encoder-a'"
     ):
-        embedded.open_for("encoder-b", 9)
-    assert embedded.encoder_id == ENCODER
+        real.open_for("encoder-b", 9)
+    assert real.encoder_id == ENCODER
 
 
 def test_a_new_store_must_know_its_encoder() -> None:
@@ -249,34 +249,34 @@ def test_a_new_store_must_know_its_encoder() -> None:
     ],
 )
 def test_what_breaks_a_rule_is_refused_and_nothing_is_written(
-    embedded: Store, fields: dict[str, object], error: type[Exception], message: str
+    real: Store, fields: dict[str, object], error: type[Exception], message: str
 ) -> None:
     good = new_item()
     bad = type(good)(**{**{name: getattr(good, name) for name in good.__dataclass_fields__}, **fields})
     with pytest.raises(error, match=message):
-        embedded.insert([good, bad])
-    assert embedded.count() == 0
-    assert embedded.revision == 0
+        real.insert([good, bad])
+    assert real.count() == 0
+    assert real.revision == 0
 
 
-def test_a_closed_store_says_so(embedded: Store) -> None:
-    embedded.close()
-    embedded.close()
+def test_a_closed_store_says_so(real: Store) -> None:
+    real.close()
+    real.close()
     with pytest.raises(StoreError, match="a closed store"):
-        embedded.count()
+        real.count()
 
 
 @pytest.mark.parametrize(("k", "limit"), [(0, 1), (1, -1), (True, 1), (1, 1.5)])
-def test_counts_are_whole_numbers_in_range(embedded: Store, k: int, limit: int) -> None:
+def test_counts_are_whole_numbers_in_range(real: Store, k: int, limit: int) -> None:
     with pytest.raises(ConfigError, match="is a whole number from"):
-        (embedded.search(direction(0), k, "home"), embedded.items(None, limit=limit))
+        (real.search(direction(0), k, "home"), real.items(None, limit=limit))
 
 
 @pytest.mark.parametrize("item_id", [None, 3, ["a1"]])
-def test_an_id_that_is_no_text_is_refused(embedded: Store, item_id: Any) -> None:
-    embedded.insert([new_item()])
-    for call in (embedded.get, embedded.history, lambda i, scope: embedded.forget(i, scope, "x")):
+def test_an_id_that_is_no_text_is_refused(real: Store, item_id: Any) -> None:
+    real.insert([new_item()])
+    for call in (real.get, real.history, lambda i, scope: real.forget(i, scope, "x")):
         with pytest.raises(InputError, match=r"An item's id is text\. Got: .* Pass what `item\.id` holds"):
             call(item_id, "home")
     with pytest.raises(InputError, match="category"):
-        embedded.items("home", category=item_id or 3)
+        real.items("home", category=item_id or 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnemic.errors import ConfigError, NotFound, StoreError
-from mnemic.store import SqliteStore, Store, open_store
+from mnemic.store import SqlStore, Store, open_store
 from mnemic.types import Item
 from store.samples import DIM, ENCODER, direction, new_item
 
@@ -43,7 +43,7 @@ def test_undoing_twice_goes_back_two_steps_and_undoing_an_undo_brings_it_back(st
     store.undo("home", "mistake")
     (gone,) = store.undo("home", "mistake")
     assert (gone.id, gone.status) == (old.id, "forgotten")
-    with pytest.raises(NotFound, match="Something must have happened" if isinstance(store, SqliteStore) else "0"):
+    with pytest.raises(NotFound, match="Something must have happened" if isinstance(store, SqlStore) else "0"):
         store.undo("home", "mistake")
     undos = [event.operation for event in store.journal() if event.kind == "undo"]
     for operation in reversed(dict.fromkeys(undos)):
@@ -86,22 +86,22 @@ def test_another_scopes_operations_are_not_undone(store: Store) -> None:
         store.undo("home", "mistake", operation=operation)
 
 
-def test_items_as_they_were(embedded: SqliteStore) -> None:
+def test_items_as_they_were(real: SqlStore) -> None:
     before = time.time()
     time.sleep(0.01)
-    old, _ = learned(embedded)
-    between = embedded.history(old.id, "home")[0].at
+    old, _ = learned(real)
+    between = real.history(old.id, "home")[0].at
     time.sleep(0.01)
-    embedded.update(embedded.items("home")[0].id, "home", text="My dog is called Biscuit!", key=direction(3), reason="loud")
+    real.update(real.items("home")[0].id, "home", text="My dog is called Biscuit!", key=direction(3), reason="loud")
     now = time.time()
-    embedded.forget(embedded.items("home")[0].id, "home", "asked")
-    assert texts(embedded, as_of=before) == []
-    assert texts(embedded, as_of=between) == ["My dog is called Rex."]
-    assert texts(embedded, as_of=now) == ["My dog is called Biscuit!"]
-    assert texts(embedded, as_of=now, status=None) == ["My dog is called Rex.", "My dog is called Biscuit!"]
-    assert texts(embedded) == []
+    real.forget(real.items("home")[0].id, "home", "asked")
+    assert texts(real, as_of=before) == []
+    assert texts(real, as_of=between) == ["My dog is called Rex."]
+    assert texts(real, as_of=now) == ["My dog is called Biscuit!"]
+    assert texts(real, as_of=now, status=None) == ["My dog is called Rex.", "My dog is called Biscuit!"]
+    assert texts(real) == []
     with pytest.raises(ConfigError, match="as_of"):
-        embedded.items("home", as_of="yesterday")  # type: ignore[arg-type]
+        real.items("home", as_of="yesterday")  # type: ignore[arg-type]
 
 
 def test_an_erased_item_is_in_no_file_and_unknown(tmp_path: Path) -> None:

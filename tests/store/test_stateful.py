@@ -1,5 +1,6 @@
-"""Random lives of a store: the embedded one and the reference agree after every step."""
+"""Random lives of a store: the embedded one, the one on a server and the reference agree after every step."""
 
+import secrets
 import tempfile
 import time
 from dataclasses import replace
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mnemic.errors import MnemicError
-from mnemic.store import Scored, SqliteStore, open_store
+from mnemic.evals.storage.server import Server
+from mnemic.store import Scored, SqlStore, open_store
 from mnemic.transfer import export, import_
 from mnemic.types import Event, Item, Record
 from store.reference import ReferenceStore
@@ -28,9 +30,14 @@ PLACES = st.integers(0, 30)
 class Lives(RuleBasedStateMachine):
     """One embedded store in a folder, seen through two connections as by two processes, beside a dict."""
 
+    def place(self) -> str:
+        """Return where the store is."""
+        return str(Path(self.folder.name) / "s")
+
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
+        self.location = self.place()
         self.reference = ReferenceStore()
         self.reference.open_for(ENCODER, DIM)
         self.stores = [self.opened(), self.opened()]
@@ -61,8 +68,8 @@ class Lives(RuleBasedStateMachine):
             for scope in store.scopes():
                 assert undone(store, scope) == undone(other, scope)
 
-    def opened(self) -> SqliteStore:
-        store = open_store(Path(self.folder.name) / "s")
+    def opened(self) -> SqlStore:
+        store = open_store(self.location)
         store.open_for(ENCODER, DIM)
         return store
 
@@ -177,12 +184,12 @@ class Lives(RuleBasedStateMachine):
             told_history = [(told(e, names), e.text) for e in self.stores[0].history(mine, item.scope)]
             assert told_history == [(told(e), e.text) for e in self.reference.history(item.id, item.scope)]
 
-    def compare_search(self, store: SqliteStore, seed: int, k: int, scope: str, category: str | None) -> None:
+    def compare_search(self, store: SqlStore, seed: int, k: int, scope: str, category: str | None) -> None:
         found = store.search(direction(seed), k, scope, category=category)
         # fp32 dot products of unit vectors, summed in either order
         self.same_ranking(found, self.reference.search(direction(seed), k, scope, category=category), DIM * 2**-23)
 
-    def compare_words(self, store: SqliteStore, words: list[str], k: int, scope: str) -> None:
+    def compare_words(self, store: SqlStore, words: list[str], k: int, scope: str) -> None:
         # at most nine fp64 terms below 10 each, summed in either order
         self.same_ranking(store.search_words(words, k, scope), self.reference.search_words(words, k, scope), 1e-12)
         assert store.word_counts(words, scope) == self.reference.word_counts(words, scope)
@@ -223,7 +230,7 @@ def comparable(record: Record) -> Record:
     return replace(record, past=tuple(past))
 
 
-def undone(store: SqliteStore, scope: str) -> list[Item] | type[MnemicError]:
+def undone(store: SqlStore, scope: str) -> list[Item] | type[MnemicError]:
     """Undo the last operation of a scope, and return its items, or how it can't be."""
     try:
         return [still(item) for item in store.undo(scope, "mistake")]
@@ -240,7 +247,34 @@ def told(event: Event, names: dict[str, str] | None = None) -> tuple[int, str, i
     return event.seq, event.kind, event.operation, (names or {}).get(event.item_id, event.item_id), event.reason
 
 
-Lives.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+def lives(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=True,
+    )
+
+
+Lives.TestCase.settings = lives(25)
 TestLives = Lives.TestCase
+
+
+class LivesOnAServer(Lives):
+    """The same of a store on a server, seen through two pools."""
+
+    server: Server
+
+    def place(self) -> str:
+        return self.server.url(f"lives_{secrets.token_hex(6)}")
+
+
+LivesOnAServer.TestCase.settings = lives(8)
+
+
+@pytest.mark.usefixtures("served")
+class TestLivesOnAServer(LivesOnAServer.TestCase):  # type: ignore[misc,name-defined]
+    @pytest.fixture(scope="class")
+    def served(self, server: Server) -> None:
+        LivesOnAServer.server = server

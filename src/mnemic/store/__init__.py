@@ -1,4 +1,4 @@
-"""Where items live: the protocol, the embedded store, and how to open one."""
+"""Where items live: the protocol, the stores, and how to open one."""
 
 from pathlib import Path
 
@@ -7,36 +7,42 @@ from ..errors import ConfigError, rule_got_do
 from .base import Scored, Store
 from .connection import CONVERSATION, DATABASE
 from .embedded import MEMORY, SqliteStore
+from .postgres import is_address, open_postgres, without_password
+from .sql import SqlStore
 from .words import words_of
 
-__all__ = ["CONVERSATION", "DATABASE", "Scored", "SqliteStore", "Store", "open_store", "words_of"]
+__all__ = [
+    "CONVERSATION",
+    "DATABASE",
+    "Scored",
+    "SqlStore",
+    "SqliteStore",
+    "Store",
+    "is_address",
+    "open_store",
+    "without_password",
+    "words_of",
+]
 
 
-def open_store(location: str | Path) -> SqliteStore:
+def open_store(location: str | Path) -> SqlStore:
     """Open a store, making it where there is none.
 
     Args:
-        location: a folder ("~" is the home folder), or ":memory:" for a store that ends with its object.
+        location: a folder ("~" is the home folder), ":memory:" for a store that ends with its object, or the URL of a PostgreSQL
+            database (`postgresql://user@host:5432/database?schema=mnemic`), for which the extra `postgres` has to be installed.
 
     Raises:
-        ConfigError: if the location can't be a folder, or names a kind of store that isn't there.
-        Corrupt: if the folder holds something else, or a damaged store. Nothing is touched then.
+        ConfigError: if the location can't be a folder, or names a kind of store or a server that can't be used.
+        StoreError: if a server can't be reached.
+        Corrupt: if the folder or schema holds something else, or a damaged store. Nothing is touched then.
         SchemaTooNew: if a newer Mnemic wrote it.
     """
     text = check_path("store", location)
     if not text.strip() or "\x00" in text:
-        raise ConfigError(rule_got_do("A store's location is a folder or ':memory:'.", repr(text), "Give one like '~/memories'."))
-    if isinstance(location, str) and "://" in text:
         raise ConfigError(
-            rule_got_do(
-                "A store's location is a folder or ':memory:'; servers such as PostgreSQL aren't supported yet.",
-                _hidden(text),
-                "Give a folder.",
-            )
+            rule_got_do("A store's location is a folder, ':memory:' or a URL.", repr(text), "Give one like '~/memories'.")
         )
+    if isinstance(location, str) and is_address(text):
+        return open_postgres(text)
     return SqliteStore(MEMORY if text == MEMORY else Path(text).expanduser())
-
-
-def _hidden(url: str) -> str:
-    # a URL may carry a password: only its scheme is shown
-    return repr(f"{url.split('://', 1)[0]}://...")

@@ -61,7 +61,7 @@ class SqliteStore(SqlStore):
                 other.execute("BEGIN")
                 yield other
 
-    def _sweep(self, item_id: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
+    def _sweep(self, item_id: str, scope: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
         cached = self._states.erase([item_id])
         if self.location == MEMORY:
             return 0, ()

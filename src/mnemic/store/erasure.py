@@ -19,13 +19,12 @@ _PIECES = 8
 _SHORTEST = 8
 """Bytes below which a text isn't searched for: a short word is in anything."""
 _CHUNK = 2**22
-_HOLDERS = [
+HOLDERS = [
     *[("payloads", name) for name in ("text", "category", "source")],
     *[("journal", name) for name in ("reason", "kind", "status")],
     *[("items", name) for name in ("id", "status")],
     *[(table, "name") for table in ("scopes", "encoder", "migrations")],
     ("vectors", "key"),
-    ("sqlite_master", "sql"),
 ]
 """Where words stand that are nobody's secret only because another item, or the store itself, has them too."""
 _OLD = 60.0
@@ -73,14 +72,19 @@ def search(db: sqlite3.Connection, folder: Path, said: Said) -> tuple[int, tuple
 
     What something else in the store says too doesn't count.
     """
-    wanted = {piece for text in said.texts for piece in _cut(text.encode()) if len(piece) >= _SHORTEST}
-    # a piece of few different bytes, such as zeros, is in anything
-    wanted |= {piece for vector in said.vectors for piece in _cut(vector) if len(set(piece)) > _PIECE // 2}
+    wanted = pieces_of(said)
     files = sorted(path for path in folder.iterdir() if path.is_file())
     found = {path.name: _held(path, wanted) for path in files}
     legitimate = {piece for held in found.values() for piece in held or () if _elsewhere(db, piece)}
     # what can't be read isn't known to be free of it
     return len(files), tuple(name for name, held in found.items() if held is None or held - legitimate)
+
+
+def pieces_of(said: Said) -> set[bytes]:
+    """Return what has to be searched for to know whether anything is left."""
+    wanted = {piece for text in said.texts for piece in _cut(text.encode()) if len(piece) >= _SHORTEST}
+    # a piece of few different bytes, such as zeros, is in anything
+    return wanted | {piece for vector in said.vectors for piece in _cut(vector) if len(set(piece)) > _PIECE // 2}
 
 
 def _cut(data: bytes) -> Iterator[bytes]:
@@ -93,7 +97,7 @@ def _elsewhere(db: sqlite3.Connection, piece: bytes) -> bool:
     """Return whether something that is still there holds a piece."""
     return any(
         db.execute(f"SELECT 1 FROM {table} WHERE instr(CAST({name} AS BLOB), ?) > 0 LIMIT 1", (piece,)).fetchone()
-        for table, name in _HOLDERS
+        for table, name in [*HOLDERS, ("sqlite_master", "sql")]
     )
 
 

@@ -74,8 +74,12 @@ class SqlStore(ABC):
         """Open the database to read all as of one moment, whatever is written meanwhile."""
 
     @abstractmethod
-    def _sweep(self, item_id: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
+    def _sweep(self, item_id: str, scope: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
         """Remove what is left of an erased item; return how many files were searched, and which still hold a piece."""
+
+    def _made_index(self, scope: str, dim: int, capacity: int) -> SearchIndex:
+        """Return an empty index for a scope with room for so many rows."""
+        return ExactIndex(dim, capacity)
 
     @abstractmethod
     def check(self) -> list[str]:
@@ -244,7 +248,7 @@ class SqlStore(ABC):
             said, related = erasure.erase(db, item_id, scope)
         # it holds texts and vectors of dead rows
         self._indexes.pop(scope, None)
-        files, left = self._sweep(item_id, said)
+        files, left = self._sweep(item_id, scope, said)
         return Erased(item_id=item_id, files=files, left=left, related=related)
 
     def get(self, item_id: str, scope: str) -> Item:
@@ -295,7 +299,7 @@ class SqlStore(ABC):
     def count(self, scope: str | None = None) -> int:
         """Return the number of active items, of a scope or of all. Reads one row."""
         with self._reading() as db:
-            row = db.execute("SELECT sum(active) FROM scopes WHERE ?1 IS NULL OR name = ?1", (scope,)).fetchone()
+            row = db.execute("SELECT sum(active) FROM scopes WHERE name = ?1 OR CAST(?1 AS TEXT) IS NULL", (scope,)).fetchone()
         return int(row[0] or 0)
 
     def scopes(self) -> list[str]:
@@ -468,7 +472,7 @@ class SqlStore(ABC):
             if index is not None and index.revision == revision:
                 return index
             if index is None or index.wasteful or records.erased_since(db, scope, index.revision):
-                index = ExactIndex(self._require_dim(), capacity=max(256, 2 * self.count(scope)))
+                index = self._made_index(scope, self._require_dim(), max(256, 2 * self.count(scope)))
                 changed = db.execute(records.SELECT_ACTIVE, {"scope": scope})
             else:
                 changed = db.execute(records.SELECT_CHANGED, {"scope": scope, "after": index.revision})

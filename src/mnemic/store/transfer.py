@@ -16,7 +16,7 @@ def dump(db: Database, scope: str | None) -> Iterator[Record]:
         "SELECT i.seq, i.id, s.name, i.created, older.id, coalesce(c.uses, 0), c.last_used"
         " FROM items i JOIN scopes s ON s.id = i.scope"
         " LEFT JOIN items older ON older.seq = i.supersedes LEFT JOIN counters c ON c.item = i.seq"
-        " WHERE :scope IS NULL OR s.name = :scope ORDER BY i.seq",
+        " WHERE s.name = :scope OR CAST(:scope AS TEXT) IS NULL ORDER BY i.seq",
         {"scope": scope},
     )
     for seq, item_id, name, created, older, uses, last_used in items:
