@@ -147,7 +147,7 @@ def test_erase_searches_the_files_and_names_what_still_holds_it(
     (tmp_path / "store" / "note.txt").write_text("The key\tis under the pot.\nReally.", encoding="utf-8")
     left = cli("erase", items[1].id)
     assert left.exit_code == 1
-    assert "Files may still hold a part: note.txt" in left.stderr
+    assert "Still there may be a part in: note.txt" in left.stderr
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("y\n", 0)])

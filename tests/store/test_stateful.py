@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from mnemic.errors import MnemicError
 from mnemic.evals.storage.server import Server
@@ -270,11 +270,6 @@ class LivesOnAServer(Lives):
         return self.server.url(f"lives_{secrets.token_hex(6)}")
 
 
-LivesOnAServer.TestCase.settings = lives(8)
-
-
-@pytest.mark.usefixtures("served")
-class TestLivesOnAServer(LivesOnAServer.TestCase):  # type: ignore[misc,name-defined]
-    @pytest.fixture(scope="class")
-    def served(self, server: Server) -> None:
-        LivesOnAServer.server = server
+def test_lives_on_a_server(server: Server) -> None:
+    LivesOnAServer.server = server
+    run_state_machine_as_test(LivesOnAServer, settings=lives(8))

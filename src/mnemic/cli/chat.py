@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError, InputError, MnemicError, rule_got_do
-from ..store import CONVERSATION
+from ..store import CONVERSATION, is_address, without_password
 from . import options, output, session
 
 if TYPE_CHECKING:
@@ -47,20 +47,26 @@ def chat(
     go_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation of this store.")] = False,
     store: Annotated[
         str,
-        typer.Option("--store", envvar="MNEMIC_STORE", metavar="FOLDER", help='Folder of the store; ":memory:" keeps nothing.'),
+        typer.Option("--store", envvar="MNEMIC_STORE", metavar="FOLDER|URL", help=options.STORE_HELP),
     ] = options.DEFAULT_STORE,
     scope: options.Scope = "default",
     encoder: options.Encoder = None,
 ) -> None:
     """Talk to a model that remembers what it was taught, in this conversation or years ago.
 
-    `/help` lists what begins with a slash. What is said is kept in the store's folder until the next conversation, for `-c`; what
-    is to be remembered is told with `/remember`.
+    `/help` lists what begins with a slash. What is said is kept in the store's folder until the next conversation, for `-c` (of
+    a store on a server nothing is kept, but by `/save`); what is to be remembered is told with `/remember`.
     """
     chosen = _options(option or [])
-    keep = None if store == ":memory:" else Path(store).expanduser() / CONVERSATION
+    keep = None if store == ":memory:" or is_address(store) else Path(store).expanduser() / CONVERSATION
     if go_on and (keep is None or not keep.is_file()):
-        raise InputError(rule_got_do("-c goes on with a conversation of this store.", "none was kept", "Leave it out."))
+        raise InputError(
+            rule_got_do(
+                "-c goes on with a conversation that is kept in a store's folder.",
+                f"none at {without_password(store)}",
+                "Leave it out, or take up a saved one with /load FILE.",
+            )
+        )
     with session.open_memory(model, store, encoder, scope, new=True) as lm:
         talk = Talk(lm, system, chosen, keep)
         if go_on:

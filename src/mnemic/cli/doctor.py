@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import MnemicError
-from ..store import open_store
+from ..store import is_address, open_store, without_password
 from . import options, output
 from .exits import FAILED
 
@@ -168,10 +168,11 @@ def _encoder(name: str | None) -> Check:
 
 
 def _store(location: str) -> Iterator[Check]:
-    folder = Path(location).expanduser()
-    if location != ":memory:":
+    shown = without_password(location)
+    if location != ":memory:" and not is_address(location):
+        folder = Path(location).expanduser()
         yield _disk(folder)
-        if "://" not in location and not folder.exists():
+        if not folder.exists():
             yield Check(name="store", state="note", detail=f"none yet at {location}; the first `mnemic learn` makes it")
             return
     try:
@@ -186,12 +187,12 @@ def _store(location: str) -> Iterator[Check]:
         yield Check(
             name="store",
             state="broken",
-            detail=f"{location}: {'; '.join(problems)}",
-            remedy="Restore the folder from a backup, or learn its texts again into another one.",
+            detail=f"{shown}: {'; '.join(problems)}",
+            remedy="Restore it from a backup, or learn its texts again into another one.",
         )
         return
     items = ", ".join(f"{scope}: {count}" for scope, count in scopes.items()) or "no scopes yet"
-    yield Check(name="store", state="ok", detail=f"{location}, whole; {about}; active items by scope: {items}")
+    yield Check(name="store", state="ok", detail=f"{shown}, whole; {about}; active items by scope: {items}")
 
 
 def _disk(folder: Path) -> Check:

@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from . import options, output, session
+from ..store import is_address
 from .exits import FAILED
+
+_IN_A_FOLDER = (
+    "Other processes may have the store open: close them, and the last one to close empties the logs. Files that aren't the"
+    " store's are yours to remove."
+)
+_ON_A_SERVER = (
+    "Old transactions of other programs may hold it, or the table is too large to be written anew meanwhile: run VACUUM (FULL)"
+    " on it at a quiet hour, as its owner."
+)
 
 
 def erase(
@@ -36,7 +46,6 @@ def erase(
     left = sorted({name for one in erased for name in one.left})
     if left:
         output.error(
-            f"Files may still hold a part: {', '.join(left)}. Other processes may have the store open: close them, and the last"
-            " one to close empties the logs. Files that aren't the store's are yours to remove."
+            f"Still there may be a part in: {', '.join(left)}. {_ON_A_SERVER if is_address(store) else _IN_A_FOLDER}"
         )
         raise typer.Exit(FAILED)

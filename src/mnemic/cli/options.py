@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 DEFAULT_STORE = "~/.local/share/mnemic/default"
+STORE_HELP = 'Folder of the store, or postgresql:// URL; ":memory:" keeps nothing.'
 
 Store = Annotated[
     str,
-    typer.Option("--store", "-s", envvar="MNEMIC_STORE", metavar="FOLDER", help='Folder of the store; ":memory:" keeps nothing.'),
+    typer.Option("--store", "-s", envvar="MNEMIC_STORE", metavar="FOLDER|URL", help=STORE_HELP),
 ]
 Scope = Annotated[
     str,

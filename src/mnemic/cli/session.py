@@ -59,7 +59,9 @@ def open_records(store: str) -> Iterator["Store"]:
 
 
 def _require(store: str) -> None:
-    if "://" not in store and store != ":memory:" and not Path(store).expanduser().is_dir():
+    from ..store import is_address
+
+    if not is_address(store) and store != ":memory:" and not Path(store).expanduser().is_dir():
         raise NotFound(
             rule_got_do(
                 "There has to be a store to look into.",

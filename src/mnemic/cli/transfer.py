@@ -58,12 +58,12 @@ def import_items(
 
 def _imported(file: Path, into: str | None, model: str, store: str, encoder: str | None) -> "Imported":
     from .. import transfer
-    from ..store import open_store
+    from ..store import is_address, open_store
 
     # what is wrong with the file is said before a store is made for it
     source = file.expanduser()
     head = transfer.read_head(source)
-    if store != ":memory:" and not Path(store).expanduser().exists():
+    if store != ":memory:" and (is_address(store) or not Path(store).expanduser().exists()):
         transfer.check(source)
     with open_store(store) as records:
         light = head["encoder"] if records.encoder_id is None and encoder is None else records.encoder_id
