@@ -199,3 +199,7 @@ def test_listing_loads_no_model() -> None:
 def test_the_library_loads_no_web_framework_and_no_database_driver() -> None:
     everything = "\n".join(f"mnemic.{name}" for name in ("load", "attach", "MemoryLM", "FactMemory"))
     assert loaded_by(f"import mnemic\n{everything}") & {"fastapi", "starlette", "uvicorn", "psycopg", "asyncpg"} == set()
+
+
+def test_opening_a_folder_loads_no_database_driver() -> None:
+    assert loaded_by("from mnemic.store import open_store\nopen_store(':memory:').close()") & {"psycopg", "psycopg_pool"} == set()

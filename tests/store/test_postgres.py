@@ -277,22 +277,22 @@ def test_a_writer_waits_for_another_only_so_long(url: str, monkeypatch: pytest.M
 
 def test_an_erased_item_is_in_no_file_of_the_server(server: Server, url: str) -> None:
     with opened(url) as store:
-        secret = "My door code is 4711-Zanzibar. "
-        (item,) = store.insert([new_item(secret * 300, seed=1, category="codes-of-mine", source="secret diary, page 7")])
-        (short,) = store.insert([new_item("The code is 4711-Zanzibar.", seed=7)])
-        store.update(short.id, "home", text="The code is 4711-Zanzibar!", key=direction(8), reason="loud 4711-Zanzibar")
+        secret = "My door code is 4711-Samarkand. "
+        (item,) = store.insert([new_item(secret * 300, seed=9001, category="codes-of-ours", source="hidden diary, page 7")])
+        (short,) = store.insert([new_item("The code is 4711-Samarkand.", seed=9007)])
+        store.update(short.id, "home", text="The code is 4711-Samarkand!", key=direction(9008), reason="loud 4711-Samarkand")
         store.insert([new_item(f"Something else {n}.", seed=10 + n) for n in range(50)])
-        store.put_states({item.id: b"states of 4711-Zanzibar"}, "host")
+        store.put_states({item.id: b"states of 4711-Samarkand"}, "host")
         erased = [store.erase(one.id, "home") for one in (item, short)]
         assert [one.left for one in erased] == [(), ()]
         assert all(one.files > 8 for one in erased)
         assert store.check() == []
-        assert store.search_words(["zanzibar"], 1, "home") == []
+        assert store.search_words(["samarkand"], 1, "home") == []
         with admin(server) as db:
             db.execute("CHECKPOINT")
         # the search of its own: everything but the write-ahead log, which is out of reach
-        wanted = [b"Zanzibar", b"codes-of-mine", b"secret diary", *(direction(n).tobytes() for n in (1, 7, 8))]
-        wanted += [direction(n).astype("<f2").tobytes() for n in (1, 7, 8)]
+        wanted = [b"Samarkand", b"codes-of-ours", b"hidden diary", *(direction(n).tobytes() for n in (9001, 9007, 9008))]
+        wanted += [direction(n).astype("<f2").tobytes() for n in (9001, 9007, 9008)]
         for path in (server.data / "base").rglob("*"):
             if path.is_file():
                 data = path.read_bytes()

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from . import options, output, session
 from ..store import is_address
+from . import options, output, session
 from .exits import FAILED
 
 _IN_A_FOLDER = (
@@ -45,7 +45,5 @@ def erase(
                 output.note(f"still there, and about the same: {', '.join(one.related)}")
     left = sorted({name for one in erased for name in one.left})
     if left:
-        output.error(
-            f"Still there may be a part in: {', '.join(left)}. {_ON_A_SERVER if is_address(store) else _IN_A_FOLDER}"
-        )
+        output.error(f"Still there may be a part in: {', '.join(left)}. {_ON_A_SERVER if is_address(store) else _IN_A_FOLDER}")
         raise typer.Exit(FAILED)

@@ -408,7 +408,7 @@ def _store(data: Data) -> tuple[Table, ...]:
     processes = f"{c['writers']} writers and {c['readers']} readers for {c['together']:g} s"
     return (
         Table(
-            title="Promises of the embedded store, tried",
+            title=f"Promises of the {'PostgreSQL' if c.get('backend') == 'postgres' else 'embedded'} store, tried",
             header=("", "tried", "found"),
             rows=(
                 (

@@ -174,8 +174,9 @@ def _form_operations(db: Database) -> None:
     )
     db.execute("INSERT INTO operations (seq, scope) SELECT min(event), scope FROM events GROUP BY operation, scope")
     undos = db.execute(
-        "SELECT min(a.event), (SELECT min(b.event) FROM events b WHERE b.operation = a.undoes AND b.scope = a.scope)"
-        " FROM events a WHERE a.undoes IS NOT NULL GROUP BY a.operation, a.scope ORDER BY min(a.event)"
+        "SELECT a.event, (SELECT min(b.event) FROM events b WHERE b.operation = a.undoes AND b.scope = a.scope) FROM events a"
+        " WHERE a.event IN (SELECT min(f.event) FROM events f WHERE f.undoes IS NOT NULL GROUP BY f.operation, f.scope)"
+        " ORDER BY a.event"
     ).fetchall()
     for operation, undone in undos:
         if undone is not None and undone < operation:

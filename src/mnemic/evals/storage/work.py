@@ -10,8 +10,7 @@ from itertools import count
 import numpy as np
 
 from ...errors import MnemicError
-from ...store import open_store
-from ...store.base import Store
+from ...store import SqlStore, open_store
 from ...types import FloatArray, NewItem
 
 DIM = 384
@@ -35,7 +34,7 @@ def item(name: str, number: int) -> NewItem:
     return NewItem(text=text(name, number), scope=SCOPE, key=vector(name, number), reason="bench")
 
 
-def opened(folder: str) -> Store:
+def opened(folder: str) -> SqlStore:
     """Open a store for the bench."""
     store = open_store(folder)
     store.open_for(ENCODER, DIM)

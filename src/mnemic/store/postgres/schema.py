@@ -235,7 +235,9 @@ def _make_schema(db: Session, schema: str, shown: str) -> None:
             )
         )
     # the name was checked: letters, digits and underscores
-    db.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    if not db.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (schema,)).fetchone():
+        db.execute(f'CREATE SCHEMA "{schema}"')
     if not installed:
-        db.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        # not into ours, or it would go with this store and take others' columns along
+        db.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
     set_path(db, schema)

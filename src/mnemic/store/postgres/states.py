@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+import psycopg
+
 from ...errors import StoreError
 from .session import Session
 
@@ -59,6 +61,6 @@ class ServerStates:
         try:
             with self._session() as db:
                 yield db
-        except StoreError:
+        except (StoreError, psycopg.Error):
             # out of reach, full or read-only: perhaps better next time
             return

