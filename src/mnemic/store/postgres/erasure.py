@@ -21,7 +21,7 @@ REWRITTEN_BYTES = 256 * 2**20
 _TABLES = ("payloads", "vectors", "journal", "states")
 """What held something of an item, beside the partition of its scope."""
 _CHUNK = 2**22
-_UNSEARCHED = "{} (can't be read: the role needs pg_read_server_files, and CHECKPOINT)"
+_UNSEARCHED = "{} (not searched: the role needs EXECUTE on pg_read_binary_file, and pg_checkpoint)"
 
 
 class _File(NamedTuple):
