@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,18 @@ class CapacityConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """What became of a column's answers at another size, on the records of both."""
+
+    share: Interval
+    """Difference of the shares, with a paired bootstrap over records."""
+    gained: int
+    """Answers that are right and weren't."""
+    lost: int
+    """Answers that were right and aren't."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shares:
     """What was right at one size."""
 
@@ -86,8 +98,8 @@ class Shares:
     columns: dict[str, Interval]
     harmonic: Interval
     """Harmonic mean of the columns."""
-    difference: dict[str, Interval | None]
-    """Per column: this share minus that at the size compared with, on the records of both, with a paired bootstrap."""
+    change: dict[str, Change | None]
+    """Per column, since the size compared with; None where no record has such a probe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,20 +275,23 @@ def _work(plan: _Plan, asker: Asker) -> int:
 
 
 def _shares(plan: _Plan, lines: list[Line], reference: list[Line], counting: set[int], seed: int) -> Shares:
-    """Return the shares over the records that count, and how they differ from the reference's."""
+    """Return the shares over the records that count, and how they changed since the reference."""
     table = {c.name: [line for line in lines if line["column"] == c.name and line["record"] in counting] for c in plan.columns}
     before = {(line["column"], line["record"], line["probe"]): line["ok"] for line in reference}
-    differences: dict[str, Interval | None] = {}
-    for name, column in table.items():
-        pairs = [(line["ok"], before.get((name, line["record"], line["probe"]))) for line in column]
-        deltas = [float(ok) - float(then) for ok, then in pairs if then is not None]
-        differences[name] = scoring.bootstrap_mean(deltas, seed=seed) if deltas else None
     return Shares(
         n=len(counting),
         columns={name: share(line["ok"] for line in column) for name, column in table.items()},
         harmonic=harmonic(plan.columns, table, seed),
-        difference=differences,
+        change={name: _change(column, before, seed) for name, column in table.items()},
     )
+
+
+def _change(column: Sequence[Line], before: Mapping[tuple[str, int, int], bool], seed: int) -> Change | None:
+    keys = [(line["column"], line["record"], line["probe"]) for line in column]
+    deltas = [line["ok"] - before[key] for line, key in zip(column, keys, strict=True) if key in before]
+    if not deltas:
+        return None
+    return Change(share=scoring.bootstrap_mean(deltas, seed=seed), gained=deltas.count(1), lost=deltas.count(-1))
 
 
 def _published_collisions(plan: _Plan) -> dict[str, Any]:

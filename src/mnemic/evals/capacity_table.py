@@ -7,10 +7,13 @@ def capacity_tables(data: Data) -> tuple[Table, ...]:
     """Return the tables of a result of `capacity`."""
     titles = [c["title"] for c in data["columns"]]
     collisions, against = data["collisions"], data["against"]
-    reasons = "; ".join(f"{r['records']:,}: {r['title']}" for r in collisions["reasons"].values() if r["records"]) or "none"
+    reasons = "; ".join(f"{r['records']:,}: {r['title']}" for r in collisions["reasons"].values() if r["records"])
+    asked, taught = data["sizes"][-1]["asked"], data["data"]["records"]
     left_out = (
-        f"Left out at every size: the {collisions['asked']:,} of the {data['sizes'][-1]['asked']:,} asked records that collide"
-        f" with another of the {data['data']['records']:,} taught, of which {collisions['records']:,} do ({reasons})"
+        f"Left out at every size: {collisions['asked']:,} of {asked:,} asked records, which collide with another of the {taught:,}"
+        f" taught; of all taught, {collisions['records']:,} do ({reasons})"
+        if collisions["records"]
+        else f"None of the {taught:,} taught records collides with another"
     )
     return (
         _shares(data, "apart", f"{data['data']['name']}: one memory, filled in steps", f"{left_out}. {provenance(data)}"),
@@ -18,10 +21,11 @@ def capacity_tables(data: Data) -> tuple[Table, ...]:
             title=f"Minus the same records at {against:,} facts",
             header=("facts held", *titles),
             rows=tuple(
-                (f"{s['size']:,}", *(cell(s["apart"]["difference"][c["name"]]) for c in data["columns"]))
+                (f"{s['size']:,}", *(_change(s["apart"]["change"][c["name"]]) for c in data["columns"]))
                 for s in data["sizes"]
                 if s["size"] != against
             ),
+            note="In round brackets: answers gained and lost. Where there are none, the interval can't show how unsure that is.",
         ),
         _shares(data, "everything", "With nothing left out", ""),
         _costs(data),
@@ -43,6 +47,10 @@ def _shares(data: Data, which: str, title: str, note: str) -> Table:
         ),
         note=note,
     )
+
+
+def _change(change: Data | None) -> str:
+    return "–" if change is None else f"{cell(change['share'])} (+{change['gained']} −{change['lost']})"
 
 
 def _costs(data: Data) -> Table:

@@ -32,7 +32,9 @@ def find_collisions(taught: Sequence[EditRecord], per_record: int) -> dict[int, 
     """
     prompts = _holders((_fold(r.prompt), n) for n, r in enumerate(taught))
     subjects = _holders((_fold(r.subject), n) for n, r in enumerate(taught))
-    relations = _holders(((_fold(r.subject), r.relation), n) for n, r in enumerate(taught) if r.relation is not None)
+    relations: dict[tuple[str, str | None], set[int]] = _holders(
+        ((_fold(r.subject), r.relation), n) for n, r in enumerate(taught) if r.relation is not None
+    )
     found = {}
     for n, record in enumerate(taught):
         own = _fold(record.subject)
