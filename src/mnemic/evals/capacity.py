@@ -83,10 +83,10 @@ class Change:
 
     share: Interval
     """Difference of the shares, with a paired bootstrap over records."""
-    gained: int
-    """Answers that are right and weren't."""
-    lost: int
-    """Answers that were right and aren't."""
+    gained: list[str]
+    """Ids of the records whose answer is right and wasn't."""
+    lost: list[str]
+    """Ids of those whose answer was right and isn't."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +170,7 @@ def run(config: CapacityConfig, *, progress: bool = False, loads: Loads = load_d
         loads: opens the model.
 
     Raises:
-        ConfigError: if the settings don't fit the data, or every record collides with another.
+        ConfigError: if the settings don't fit the data, or every record of the first size collides with another.
         InputError: if the data can't be used.
     """
     begun = time.perf_counter()
@@ -282,16 +282,22 @@ def _shares(plan: _Plan, lines: list[Line], reference: list[Line], counting: set
         n=len(counting),
         columns={name: share(line["ok"] for line in column) for name, column in table.items()},
         harmonic=harmonic(plan.columns, table, seed),
-        change={name: _change(column, before, seed) for name, column in table.items()},
+        change={name: _change(plan.taught, column, before, seed) for name, column in table.items()},
     )
 
 
-def _change(column: Sequence[Line], before: Mapping[tuple[str, int, int], bool], seed: int) -> Change | None:
-    keys = [(line["column"], line["record"], line["probe"]) for line in column]
-    deltas = [line["ok"] - before[key] for line, key in zip(column, keys, strict=True) if key in before]
-    if not deltas:
+def _change(
+    taught: Sequence[EditRecord], column: Sequence[Line], before: Mapping[tuple[str, int, int], bool], seed: int
+) -> Change | None:
+    """Return how the answers of a column changed, where there are some to compare with."""
+    both = [(line, then) for line in column if (then := before.get((line["column"], line["record"], line["probe"]))) is not None]
+    if not both:
         return None
-    return Change(share=scoring.bootstrap_mean(deltas, seed=seed), gained=deltas.count(1), lost=deltas.count(-1))
+    return Change(
+        share=scoring.bootstrap_mean([line["ok"] - then for line, then in both], seed=seed),
+        gained=[taught[line["record"]].id for line, then in both if line["ok"] and not then],
+        lost=[taught[line["record"]].id for line, then in both if then and not line["ok"]],
+    )
 
 
 def _published_collisions(plan: _Plan) -> dict[str, Any]:

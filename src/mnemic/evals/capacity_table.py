@@ -10,8 +10,8 @@ def capacity_tables(data: Data) -> tuple[Table, ...]:
     reasons = "; ".join(f"{r['records']:,}: {r['title']}" for r in collisions["reasons"].values() if r["records"])
     asked, taught = data["sizes"][-1]["asked"], data["data"]["records"]
     left_out = (
-        f"Left out at every size: {collisions['asked']:,} of {asked:,} asked records, which collide with another of the {taught:,}"
-        f" taught; of all taught, {collisions['records']:,} do ({reasons})"
+        f"Left out at every size: {collisions['asked']:,} of {asked:,} asked records, which collide with another of the"
+        f" {taught:,} taught; of all taught, {collisions['records']:,} do ({reasons})"
         if collisions["records"]
         else f"None of the {taught:,} taught records collides with another"
     )
@@ -50,7 +50,7 @@ def _shares(data: Data, which: str, title: str, note: str) -> Table:
 
 
 def _change(change: Data | None) -> str:
-    return "–" if change is None else f"{cell(change['share'])} (+{change['gained']} −{change['lost']})"
+    return "–" if change is None else f"{cell(change['share'])} (+{len(change['gained'])} −{len(change['lost'])})"
 
 
 def _costs(data: Data) -> Table:
