@@ -23,6 +23,7 @@ SAVING = (
 
 def _benches() -> typer.Typer:
     from ..evals import (
+        capacity,
         edits,
         gatefit,
         influence,
@@ -43,6 +44,12 @@ def _benches() -> typer.Typer:
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
         ("edits", edits.EditsConfig, edits.run, "Teach facts, then ask in the same and other words, and what must not change."),
+        (
+            "capacity",
+            capacity.CapacityConfig,
+            capacity.run,
+            "Teach more and more facts and ask the same after each step: does a fuller memory answer as well?",
+        ),
         ("pairs", pairs.PairsConfig, pairs.run, "Teach two facts about each subject: every question has to get its own answer."),
         ("chat", talk.ChatConfig, talk.run, "Tell personal facts among small talk, restart, and ask for them."),
         ("quality", quality.QualityConfig, quality.run, "Compare the text after a memory has spoken with the base model's."),

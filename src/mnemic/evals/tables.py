@@ -1,42 +1,13 @@
 """Tables of results, made from their JSON alone, so that what stands in the docs is what was measured."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from rich.table import Table as RichTable
+from collections.abc import Callable
 
 from ..errors import InputError, rule_got_do
+from .capacity_table import capacity_tables
+from .chat_table import chat_tables
+from .rendering import Data, Table, cell, provenance
 
-Data = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A title, a header, rows of the same length, and a remark below."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def markdown(self) -> str:
-        """Return the table in Markdown, its title above and its note below."""
-        lines = [f"**{self.title}**", "", _line(self.header), _line(["---"] * len(self.header)), *map(_line, self.rows)]
-        return "\n".join([*lines, "", self.note] if self.note else lines) + "\n"
-
-    def rich(self) -> RichTable:
-        """Return the table for a terminal."""
-        table = RichTable(title=self.title, caption=self.note or None, caption_justify="left")
-        for number, name in enumerate(self.header):
-            table.add_column(name, justify="right" if number else "left")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+__all__ = ["Data", "Table", "cell", "provenance", "relations_table", "tables_of"]
 
 
 def tables_of(data: Data) -> tuple[Table, ...]:
@@ -59,23 +30,6 @@ def tables_of(data: Data) -> tuple[Table, ...]:
             )
         )
     return _KINDS[kind](data)
-
-
-def cell(interval: Data | None, digits: int = 3) -> str:
-    """Return "value [low, high]" of an interval, "–" of none."""
-    if interval is None or interval["value"] is None:
-        return "–"
-    return f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
-
-
-def provenance(data: Data) -> str:
-    """Return the line that says how a result came about."""
-    where, config = data["environment"], data["config"]
-    packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "transformers") if name in where["packages"])
-    source = f"mnemic {where['mnemic']} ({where['revision'] or 'no revision'}), Python {where['python']}, {packages}"
-    machine = f"{where['cpu'] or where['platform']}, {where['threads']} threads, {where['device']}"
-    model = f"model {config['model']} · " if "model" in config else ""
-    return f"`{data['command']}` · {model}{source} · {machine} · 95 % intervals"
 
 
 def _edits(data: Data) -> tuple[Table, ...]:
@@ -438,34 +392,9 @@ def _store(data: Data) -> tuple[Table, ...]:
     )
 
 
-def _chat(data: Data) -> tuple[Table, ...]:
-    c = data["config"]
-    title = f"{c['n']} personal facts of {data['relations']} relations, told among {data['small_talk']} messages of small talk"
-    same = (("unrelated questions", "unrelated"), ("questions about somebody else's", "other"))
-    return (
-        Table(
-            title=f"{title}, asked at least {c['after']} turns and a restart later",
-            header=("", "the answer contains the truth"),
-            rows=tuple((a["title"], cell(a["right"])) for a in data["answered"]),
-            note=f"A memory spoke on {cell(data['spoke'])} of the questions.",
-        ),
-        Table(
-            title="What is remembered of what is said",
-            header=("", "kept", "of the facts", "junk among the kept"),
-            rows=tuple((a["title"], str(a["items"]), cell(a["facts"]), cell(a["junk"])) for a in data["admitted"]),
-            note=f"Kept word for word, without what led to it: {cell(data['trimmed'])}. Replaced later: {data['superseded']}.",
-        ),
-        Table(
-            title="Answers that are token for token the base model's, with all of that remembered",
-            header=("", "identical"),
-            rows=tuple((name, f"{cell(data[key])} of {data[key]['n']}") for name, key in same),
-            note=provenance(data),
-        ),
-    )
-
-
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
-    ("chat", 1): _chat,
+    ("capacity", 1): capacity_tables,
+    ("chat", 1): chat_tables,
     ("edits", 1): _edits,
     ("influence", 1): _influence,
     ("keys", 1): _keys,
