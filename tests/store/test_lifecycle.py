@@ -143,12 +143,12 @@ def test_an_erased_item_leaves_the_memory_of_other_processes_too(tmp_path: Path)
         (item,) = one.insert([new_item("The code is 4711.", seed=1)])
         one.insert([new_item("The van is grey.", seed=2)])
         assert two.search(direction(1), 1, "home")[0].id == item.id
-        index = two._indexes["home"]
+        index = two._indexes._indexes["home"]
         one.erase(item.id, "home")
         assert [found.id for found in two.search(direction(1), 5, "home")] != [item.id]
         assert two.word_counts(["4711"], "home") == {"4711": 0}
         # rebuilt, not marked: the old one still holds the vector
-        assert two._indexes["home"] is not index
+        assert two._indexes._indexes["home"] is not index
 
 
 def test_what_another_process_keeps_in_the_log_is_reported(tmp_path: Path) -> None:
