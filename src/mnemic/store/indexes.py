@@ -102,11 +102,8 @@ class Indexes:
                 index = None
         if index is not None and index.revision == revision:
             return index
-        if (
-            index is None
-            or records.erased_since(db, scope, index.revision)
-            or (index.wasteful and not self._wants_file(db, scope))
-        ):
+        wants_file = self._wants_file(db, scope)
+        if index is None or records.erased_after(db, scope, index.revision) or (index.wasteful and not wants_file):
             self._indexes.pop(scope, None)
             index = self._made(db, scope, dim)
         _catch_up(db, scope, index, revision)

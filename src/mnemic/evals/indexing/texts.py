@@ -17,8 +17,8 @@ _LEAST, _MOST = 12, 300
 def read_sentences(files: Sequence[Path]) -> list[str]:
     """Return the sentences of files in order, each once.
 
-    A `.json` file gives every text in it, wherever it stands, a `.csv` file every cell, any other one its lines. What has no blank
-    is no sentence.
+    A `.json` file gives every text in it, wherever it stands, a `.csv` file every cell, any other one its lines. What has no
+    blank is no sentence.
 
     Raises:
         InputError: if a file can't be read, isn't UTF-8, or is no JSON where its name says so.
