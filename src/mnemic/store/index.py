@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..types import FloatArray
 from .base import Scored
-from .scan import Scan, best_scan
+from .scan import ROUNDING, Scan, best_scan, cosines
 from .words import WordIndex
 
 MIN_WASTE = 1024
@@ -119,7 +119,8 @@ class ExactIndex:
         if wanted is None:
             return []
         rows, scores = self._scan.top(key, k, wanted)
-        return self.ranked(rows, scores, k)
+        rows = rows[nearly_best(scores, k)]
+        return self.ranked(rows, cosines(self._scan.keys[rows], key), k)
 
     def search_words(self, words: Sequence[str], k: int) -> list[Scored]:
         """Return up to k items that share a word, by BM25."""
@@ -151,6 +152,13 @@ class ExactIndex:
         """Return the items of the k best of some rows."""
         best = best_rows(self._orders[rows], scores, k)
         return [Ranked(float(scores[i]), int(self._orders[rows[i]]), self._ids[rows[i]]) for i in best]
+
+
+def nearly_best(scores: FloatArray, k: int) -> npt.NDArray[np.intp]:
+    """Return the places of the k best fp32 scores, and of all that may be as good but for rounding."""
+    if len(scores) <= k:
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k] - ROUNDING)
 
 
 def best_rows(orders: npt.NDArray[np.int64], scores: npt.NDArray[np.floating], k: int) -> npt.NDArray[np.intp]:

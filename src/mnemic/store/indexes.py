@@ -158,6 +158,22 @@ class Indexes:
                 left.append(path.name)
         return tuple(left)
 
+    def check(self) -> None:
+        """Read the saved indexes, and remove those that are damaged: they are built anew when they are needed."""
+        if self._all_files is None:
+            return
+        for path in self._all_files.glob(f"{PREFIX}*"):
+            if DRAFTS in path.name:
+                continue
+            try:
+                with self._writing():
+                    # nobody erases in it meanwhile
+                    SavedRows(IndexFile.open(path)).verify()
+            except (DamagedIndex, OSError):
+                self._indexes.clear()
+                with suppress(OSError):
+                    path.unlink()
+
     def close(self) -> None:
         """Stop building and let go of all indexes."""
         for one in self._builds.values():

@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from ..types import FloatArray
 from .base import Scored
-from .index import ExactIndex, Ranked, best_of, best_rows
+from .index import ExactIndex, Ranked, best_of, best_rows, nearly_best
 from .indexfile import AnyArray, DamagedIndex, IndexFile, in_chunks
-from .lists import MappedLists, bits_of
+from .lists import MappedLists, bits_of, encode_rows, list_bytes
 from .postings import SavedWords, erase_row
-from .scan import Rows
+from .scan import Rows, cosines
 from .words import WordIndex
 
 CANDIDATES = 100
@@ -29,6 +29,8 @@ TAIL_SHARE = 0.05
 """Share of the saved rows that may have died or come since, before the index is built anew."""
 
 _NO_CATEGORY = 0
+_LARGEST = 1.1
+"""No cosine is larger: norms are 1 to within 0.01."""
 
 
 def category_hash(category: str | None) -> int:
@@ -112,16 +114,35 @@ class SavedRows:
             if zlib.crc32(self.vectors[row].data) != sums[row]:
                 raise DamagedIndex(f"{self.file.path}: the vector of row {row} is damaged")
 
+    def verify(self) -> None:
+        """Read everything.
+
+        Raises:
+            DamagedIndex: if something isn't as it was written.
+        """
+        for name, shape in self.file.shapes.items():
+            if shape.checked:
+                self.file.array(name)
+        lists, place, row = self.file.array("lists"), 0, 0
+        for size in self.sizes.tolist():
+            rows = np.arange(row, row + size)
+            self.check(rows)
+            codes, end = place + size * self.vectors.shape[1], place + list_bytes(size, self.vectors.shape[1])
+            expected = encode_rows(self.vectors[row : row + size], self.scale).ravel()
+            if not np.array_equal(lists[place:codes], expected) or not np.array_equal(lists[codes:end].view("<i8"), rows):
+                raise DamagedIndex(f"{self.file.path}: the list of rows {row} to {row + size} is damaged")
+            place, row = end, row + size
+
     def erase(self, row: int) -> None:
         """Overwrite whatever was derived from an item's text or vector, in a file that is mapped to be written."""
         file, dim = self.file, self.vectors.shape[1]
         self.vectors[row] = 0.0
-        file.array("vector_sums")[row] = 0
+        file.array("vector_sums")[row] = zlib.crc32(self.vectors[row].data)
         ends = np.cumsum(self.sizes)
         number = int(np.searchsorted(ends, row, side="right"))
         first = int(ends[number] - self.sizes[number])
-        code = first * (dim + 8) + (row - first) * dim
-        file.array("lists")[code : code + dim] = 0
+        code = list_bytes(first, dim) + (row - first) * dim
+        file.array("lists")[code : code + dim] = encode_rows(self.vectors[row], self.scale)
         erase_row(file, row)
         place = int(np.flatnonzero(self._rows_by_category == row)[0])
         group = int(np.searchsorted(self._category_starts, place, side="right")) - 1
@@ -221,10 +242,13 @@ class LargeIndex:
         def score(part: slice) -> None:
             scores[part] = self._saved.vectors[rows[part]] @ key
 
-        in_chunks(len(rows), self._saved.vectors.strides[0], score)
-        found = best_rows(self._saved.orders[rows], scores, k)
-        self._saved.check(rows[found])
-        return self._ranked(rows[found], scores[found], k)
+        with np.errstate(over="ignore", invalid="ignore"):
+            in_chunks(len(rows), self._saved.vectors.strides[0], score)
+        if not (np.abs(scores) < _LARGEST).all():
+            raise DamagedIndex(f"{self._saved.file.path}: a cosine above 1")
+        rows = rows[nearly_best(scores, k)]
+        self._saved.check(rows)
+        return self._ranked(rows, cosines(self._saved.vectors[rows], key), k)
 
     def _ranked(self, rows: Rows, scores: npt.NDArray[np.floating], k: int) -> list[Ranked]:
         orders = self._saved.orders

@@ -436,7 +436,10 @@ class SqliteStore:
                 ) from error
 
     def check(self) -> list[str]:
-        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
+        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound.
+
+        A saved search index that is damaged is removed: it is no part of what has to be kept.
+        """
         with self._reading() as db:
             try:
                 problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
@@ -450,6 +453,7 @@ class SqliteStore:
             except sqlite3.DatabaseError as error:
                 # so damaged that SQLite can't even go on reading
                 return [str(error)]
+            self._indexes.check()
         return problems
 
     def close(self) -> None:
