@@ -67,9 +67,10 @@ def revision_of(db: sqlite3.Connection) -> int:
 
 def erased_after(db: sqlite3.Connection, scope: str, revision: int) -> list[int]:
     """Return the row numbers of the items of a scope that were erased after a revision."""
+    # cross join: SQLite then starts from the few events, and not from all items
     sql = (
-        "SELECT DISTINCT i.seq FROM journal j JOIN items i ON i.seq = j.item JOIN scopes s ON s.id = i.scope"
-        " WHERE j.seq > ? AND j.kind = 'erase' AND s.name = ?"
+        "SELECT DISTINCT i.seq FROM journal j CROSS JOIN items i ON i.seq = j.item"
+        " WHERE j.seq > ? AND j.kind = 'erase' AND i.scope = (SELECT id FROM scopes WHERE name = ?)"
     )
     return [seq for (seq,) in db.execute(sql, (revision, scope))]
 
