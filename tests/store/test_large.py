@@ -108,7 +108,7 @@ def test_answers_are_those_of_tier_1(store: SqliteStore, folder: Path) -> None:
 
 
 def test_a_category_of_many_rows_is_searched_by_lists(store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnemic.store.large.EXACT_ROWS", 50)
+    monkeypatch.setattr("mnemic.store.large.EXACT_SHARE", 0.02)
     assert_same(store, folder)
 
 

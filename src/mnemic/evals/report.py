@@ -30,6 +30,7 @@ class ReportConfig:
         Path("docs/bench.md"),
         Path("docs/memories/recurrent.md"),
         Path("docs/memories/resonance.md"),
+        Path("docs/store.md"),
     )
     """Markdown files with markers."""
     check: bool = False

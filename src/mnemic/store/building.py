@@ -59,7 +59,7 @@ def build(database: Path, scope: str, path: Path, progress: Progress) -> None:
         vectors, rows = collected.vectors, len(collected.orders)
         lists = max(1, round(LISTS_PER_ROOT * rows**0.5))
         centroids = learn_centroids(vectors, lists, _SEED, progress)
-        near = nearest_lists(vectors, centroids, progress)
+        near = nearest_lists(vectors, centroids, "filling lists", progress)
         row_from = np.argsort(near, kind="stable")
         sizes = np.bincount(near, minlength=lists)
         arrays = {**_arrays(collected, row_from), "list_sizes": sizes.astype("<i8"), "centroids": centroids.astype("<f4")}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import StoreError
 from . import postings, records
 from .building import about_of, build
 from .connection import DATABASE
@@ -98,8 +99,9 @@ class Indexes:
             del self._builds[scope]
             if finished.failed:
                 self._given_up.add(scope)
-            else:
-                index = None
+            elif (built := self._saved(db, scope)) is not None:
+                # else so much came meanwhile that what answers now is the better one
+                index = self._indexes[scope] = built
         if index is not None and index.revision == revision:
             return index
         wants_file = self._wants_file(db, scope)
@@ -122,18 +124,16 @@ class Indexes:
         with suppress(OSError):
             self._path(db, scope).unlink(missing_ok=True)
 
-    def drop(self, scope: str) -> None:
-        """Let go of what is in memory, and stop building."""
-        self._indexes.pop(scope, None)
-        if scope in self._builds:
-            self._builds.pop(scope).stop()
-
     def erase(self, db: sqlite3.Connection, scope: str, seqs: list[int]) -> tuple[str, ...]:
-        """Overwrite items in the scope's file, in a transaction that keeps others from doing so.
+        """Let go of what is in memory, stop building, and overwrite items in the scope's file.
 
         Returns:
             Names of files that may still hold a part.
         """
+        # it holds texts and vectors of dead rows
+        self._indexes.pop(scope, None)
+        if scope in self._builds:
+            self._builds.pop(scope).stop()
         if self._all_files is None:
             return ()
         path, left = self._path(db, scope), []
@@ -148,10 +148,12 @@ class Indexes:
             except OSError:
                 left.append(draft.name)
         try:
-            _erase(path, seqs)
+            with self._writing():
+                # nobody else erases meanwhile
+                _erase(path, seqs)
         except FileNotFoundError:
             pass
-        except (DamagedIndex, OSError, ValueError):
+        except (DamagedIndex, OSError, ValueError, StoreError):
             try:
                 path.unlink()
             except OSError:
@@ -234,7 +236,8 @@ class Indexes:
                     _erase(path, erased)
                 rows = SavedRows(IndexFile.open(path))
             index = LargeIndex(rows)
-        except FileNotFoundError:
+        except (FileNotFoundError, StoreError):
+            # StoreError: others write for so long that nothing could be erased in it
             return None
         except (DamagedIndex, OSError):
             with suppress(OSError):

@@ -39,8 +39,7 @@ def learn_centroids(rows: FloatArray, lists: int, seed: int, progress: Progress)
     sample = rows[np.sort(rng.choice(len(rows), min(len(rows), TRAINING_ROWS * lists), replace=False))]
     centroids = sample[rng.choice(len(sample), lists, replace=False)]
     for done in range(ROUNDS):
-        progress("learning lists", done, ROUNDS)
-        near = nearest_lists(sample, centroids, lambda *_: None)
+        near = nearest_lists(sample, centroids, f"learning lists, round {done + 1} of {ROUNDS}", progress)
         by_list = np.argsort(near, kind="stable")
         counts = np.bincount(near, minlength=lists)
         taken = np.flatnonzero(counts)
@@ -51,14 +50,14 @@ def learn_centroids(rows: FloatArray, lists: int, seed: int, progress: Progress)
     return np.ascontiguousarray(centroids, dtype=np.float32)
 
 
-def nearest_lists(rows: FloatArray, centroids: FloatArray, progress: Progress) -> npt.NDArray[np.int32]:
+def nearest_lists(rows: FloatArray, centroids: FloatArray, stage: str, progress: Progress) -> npt.NDArray[np.int32]:
     """Return for each row the list of the centroid it is nearest to."""
     faiss = importlib.import_module("faiss")
     flat = faiss.IndexFlatIP(centroids.shape[1])
     flat.add(centroids)
     near = np.empty(len(rows), dtype=np.int32)
     for start in range(0, len(rows), _CHUNK):
-        progress("filling lists", start, len(rows))
+        progress(stage, start, len(rows))
         near[start : start + _CHUNK] = flat.search(np.ascontiguousarray(rows[start : start + _CHUNK]), 1)[1][:, 0]
     return near
 

@@ -216,9 +216,7 @@ class SqliteStore:
             records.require_scope(db, scope)
             said, related = erasure.erase(db, item_id, scope)
         cached = self._states.erase([item_id])
-        # it holds texts and vectors of dead rows
-        self._indexes.drop(scope)
-        with self._writing() as db:
+        with self._reading() as db:
             kept = self._indexes.erase(db, scope, [records.seq_of(db, item_id, scope)])
         files, left = 0, tuple[str, ...]()
         if self.location != MEMORY:
