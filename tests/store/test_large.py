@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnemic.store import SqliteStore
+from mnemic.store import SqliteStore, indexes
 from mnemic.store.building import RECALL
 from mnemic.store.indexes import STALE_SHARE
 from mnemic.store.indexfile import DamagedIndex, IndexFile
@@ -367,6 +367,36 @@ def test_a_file_that_cant_be_changed_is_removed_and_one_that_cant_be_removed_is_
 
         monkeypatch.setattr(Path, "unlink", kept)
         assert store.erase(by_text[text(12)], "home").left == ("index-1",)
+
+
+def test_damage_is_not_sealed_in_by_an_erasing(folder: Path) -> None:
+    with opened(folder) as store:
+        by_text = ids(store)
+    path = folder / "index-1"
+    data = bytearray(path.read_bytes())
+    data[IndexFile.open(path).places["centroids"] + 3] ^= 0x10
+    path.write_bytes(data)
+    with opened(folder) as store:
+        assert store.erase(by_text[text(11)], "home").left == ()
+        assert not path.exists()
+        assert_same(store, folder)
+
+
+def test_a_write_of_another_process_while_an_exact_index_is_read_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as store, opened(tmp_path) as other:
+        store.insert([item(1)])
+        fill = indexes._fill
+
+        def slow(*given: object) -> None:
+            fill(*given)  # type: ignore[arg-type]
+            if not other.count("home") > 1:
+                other.insert([item(2)])
+
+        monkeypatch.setattr(indexes, "_fill", slow)
+        store.search(key(1), 1, "home")
+        assert len(store.search(key(2), 5, "home")) == 2
 
 
 def test_a_build_that_another_process_has_begun_is_named(folder: Path) -> None:

@@ -1,42 +1,12 @@
 """Tables of results, made from their JSON alone, so that what stands in the docs is what was measured."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from rich.table import Table as RichTable
+from collections.abc import Callable
 
 from ..errors import InputError, rule_got_do
-
-Data = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A title, a header, rows of the same length, and a remark below."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def markdown(self) -> str:
-        """Return the table in Markdown, its title above and its note below."""
-        lines = [f"**{self.title}**", "", _line(self.header), _line(["---"] * len(self.header)), *map(_line, self.rows)]
-        return "\n".join([*lines, "", self.note] if self.note else lines) + "\n"
-
-    def rich(self) -> RichTable:
-        """Return the table for a terminal."""
-        table = RichTable(title=self.title, caption=self.note or None, caption_justify="left")
-        for number, name in enumerate(self.header):
-            table.add_column(name, justify="right" if number else "left")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+from .storetables import index_tables, store_tables
+from .table import Data as Data
+from .table import Table as Table
+from .table import provenance
 
 
 def tables_of(data: Data) -> tuple[Table, ...]:
@@ -66,16 +36,6 @@ def cell(interval: Data | None, digits: int = 3) -> str:
     if interval is None or interval["value"] is None:
         return "–"
     return f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
-
-
-def provenance(data: Data) -> str:
-    """Return the line that says how a result came about."""
-    where, config = data["environment"], data["config"]
-    packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "transformers") if name in where["packages"])
-    source = f"mnemic {where['mnemic']} ({where['revision'] or 'no revision'}), Python {where['python']}, {packages}"
-    machine = f"{where['cpu'] or where['platform']}, {where['threads']} threads, {where['device']}"
-    model = f"model {config['model']} · " if "model" in config else ""
-    return f"`{data['command']}` · {model}{source} · {machine} · 95 % intervals"
 
 
 def _edits(data: Data) -> tuple[Table, ...]:
@@ -403,102 +363,9 @@ def _resonance(data: Data) -> tuple[Table, ...]:
     )
 
 
-def _store(data: Data) -> tuple[Table, ...]:
-    c, killed, together = data["config"], data["killed"], data["together"]
-    processes = f"{c['writers']} writers and {c['readers']} readers for {c['together']:g} s"
-    return (
-        Table(
-            title="Promises of the embedded store, tried",
-            header=("", "tried", "found"),
-            rows=(
-                (
-                    "writers killed at random moments",
-                    f"{killed['rounds']} rounds, {killed['acknowledged']:,} acknowledged changes",
-                    f"{killed['lost']} lost, {killed['half']} half-written, {killed['unopened']} stores that don't open",
-                ),
-                (
-                    processes,
-                    f"{together['changes']:,} changes, {together['reads']:,} reads",
-                    f"{together['lost']} lost, {together['duplicated']} duplicated, {len(together['errors'])} errors,"
-                    f" longest wait of a reader {together['waited']:.2f} s",
-                ),
-                (
-                    f"durable insert, {c['items']:,} items",
-                    f"{c['inserts']} one by one",
-                    f"p50 {data['insert_p50']:.2f} ms, p95 {data['insert_p95']:.2f} ms",
-                ),
-                (
-                    "erase, every file searched",
-                    f"{c['erased']} one by one",
-                    f"{data['erase_left']} left in a file, {data['erase_reported']} reported so, p50 {data['erase_p50']:.0f} ms",
-                ),
-            ),
-            note=provenance(data).removesuffix(" · 95 % intervals"),
-        ),
-    )
-
-
-def _index(data: Data) -> tuple[Table, ...]:
-    c, note = data["config"], provenance(data).removesuffix(" · 95 % intervals")
-    millions, per = f"{c['items']:,} items", 1 / c["items"]
-
-    def timed(what: str, one: Data) -> tuple[str, str, str, str]:
-        recall = "" if one["recall"] is None else f"{one['recall']:.4f}"
-        return what, f"{one['p50']:.2f}", f"{one['p95']:.2f}", recall
-
-    def once(what: str, seconds: float) -> tuple[str, str, str, str]:
-        return what, f"{seconds * 1000:,.0f}", "", ""
-
-    calls = [
-        timed("search", data["search"]),
-        timed("search in a category of 1 % of the items", data["filtered"]),
-        timed("search by words", data["words"]),
-        timed("count these words", data["counts"]),
-        timed("durable insert of one item", data["insert"]),
-        timed("the search after it", data["search_after"]),
-        *([timed("erase one item, every file searched, and search", data["erase"])] if data["erase"] else []),
-        once("open in a new process and search, files cached", data["open_cached"]),
-        once("the same, files not cached", data["open_evicted"]),
-        once("its first search by words", data["first_words"]),
-    ]
-    sizes = [
-        ("database on disk", f"{data['database_bytes'] * per:,.0f}"),
-        ("saved index on disk", f"{data['index_bytes'] * per:,.0f}"),
-        ("memory of a process of its own", f"{data['memory_own'] * per:,.1f}"),
-        ("mapped files in memory, shared", f"{data['memory_mapped'] * per:,.1f}"),
-        ("further memory after a search by words", f"{data['memory_words'] * per:,.1f}"),
-    ]
-    asked = f"{data['search']['count']} questions held out"
-    made = f"written in {data['insert_seconds']:,.0f} s, the index built in {data['build_seconds']:,.0f} s"
-    lists = f", {data['probes']:,} of {data['lists']:,} lists looked at" if data["lists"] else ", looked at one by one"
-    tables = [
-        Table(
-            title=f"A store of {millions}, {data['real']:,} of them real sentences; {made}{lists}",
-            header=(asked, "p50 ms", "p95 ms", "recall@10"),
-            rows=tuple(calls),
-        ),
-        Table(title="Bytes per item", header=("", "bytes"), rows=tuple(sizes), note=note),
-    ]
-    if data["routes"]:
-        rows = [
-            (
-                r["gate"],
-                f"{r['p50']:.1f}",
-                f"{r['p95']:.1f}",
-                *("none" if r[part] is None else f"{r[part]:.0f}" for part in ("encoder", "host")),
-                f"{r['accepted']:.0%}",
-            )
-            for r in data["routes"]
-        ]
-        header = ("gate", "p50 ms", "p95 ms", "encoder, not counted", "host's pass, not counted", "answered")
-        title = f"From a question's vector to a verdict among {c['routed']:,} facts: vectors, rare words and the gate"
-        tables.append(Table(title=title, header=header, rows=tuple(rows), note=note))
-    return tuple(tables)
-
-
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("edits", 1): _edits,
-    ("index", 1): _index,
+    ("index", 1): index_tables,
     ("influence", 1): _influence,
     ("keys", 1): _keys,
     ("pairs", 1): _pairs,
@@ -506,7 +373,7 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("recurrent", 1): _recurrent,
     ("resonance", 1): _resonance,
     ("speed", 1): _speed,
-    ("store", 1): _store,
+    ("store", 1): store_tables,
     ("streams", 1): _streams,
     ("windows", 1): _windows,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import StoreError
-from . import postings, records
+from . import records
 from .building import about_of, build
 from .connection import DATABASE
 from .index import ExactIndex, SearchIndex
@@ -168,9 +168,15 @@ class Indexes:
             if DRAFTS in path.name:
                 continue
             try:
-                with self._writing():
-                    # nobody erases in it meanwhile
-                    SavedRows(IndexFile.open(path)).verify()
+                SavedRows(IndexFile.open(path)).verify()
+            except (DamagedIndex, OSError):
+                self._check_alone(path)
+
+    def _check_alone(self, path: Path) -> None:
+        """Look again while nobody can be erasing in a file, and remove it if it is damaged all the same."""
+        with self._writing():
+            try:
+                SavedRows(IndexFile.open(path)).verify()
             except (DamagedIndex, OSError):
                 self._indexes.clear()
                 with suppress(OSError):
@@ -210,8 +216,10 @@ class Indexes:
                 return found
             self._given_up.add(scope)
         index = ExactIndex(dim, capacity=max(256, 2 * _active(db, scope)))
+        # read first: what others write meanwhile is then put again, and not missed
+        revision = records.revision_of(db)
         _fill(index, db.execute(records.SELECT_ACTIVE, {"scope": scope}))
-        index.revision = records.revision_of(db)
+        index.revision = revision
         return index
 
     @contextmanager
@@ -268,9 +276,8 @@ def _erase(path: Path, seqs: list[int]) -> None:
     found = [row for seq in seqs if (row := rows.row_of(seq)) is not None]
     if not found:
         return
-    for name in postings.NAMES:
-        # checked before they are changed, or damage would be sealed in
-        file.array(name)
+    # before anything is changed, or damage would be sealed in
+    file.check()
     file.begin()
     for row in found:
         rows.erase(row)

@@ -132,6 +132,16 @@ class IndexFile:
             self._sound[name] = flat.reshape(shape.shape)
         return self._sound[name]
 
+    def check(self) -> None:
+        """Compare every array that has a checksum with it.
+
+        Raises:
+            DamagedIndex: if one is wrong.
+        """
+        for name, shape in self.shapes.items():
+            if shape.checked:
+                self.array(name)
+
     def begin(self) -> None:
         """Say in the file that it is being changed in place."""
         self.changing = True

@@ -52,11 +52,11 @@ class SavedRows:
 
     def __init__(self, file: IndexFile) -> None:
         self.file = file
-        about = file.about
-        self.revision: int = about["revision"]
-        self.probes: int = about["probes"]
-        self.scale: float = about["scale"]
-        self.erased: int = about["erased"]
+        try:
+            self.revision, self.probes, self.erased = (int(file.about[name]) for name in ("revision", "probes", "erased"))
+            self.scale = float(file.about["scale"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedIndex(f"{file.path}: {error}") from error
         self.orders: npt.NDArray[np.int64] = file.array("orders")
         self.vectors: FloatArray = file.array("vectors")
         self._sorted_orders: npt.NDArray[np.int64] = file.array("sorted_orders")
@@ -123,9 +123,7 @@ class SavedRows:
         Raises:
             DamagedIndex: if something isn't as it was written.
         """
-        for name, shape in self.file.shapes.items():
-            if shape.checked:
-                self.file.array(name)
+        self.file.check()
         lists, place, row = self.file.array("lists"), 0, 0
         for size in self.sizes.tolist():
             rows = np.arange(row, row + size)

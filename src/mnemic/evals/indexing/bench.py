@@ -104,7 +104,9 @@ class IndexSummary:
     environment: Environment
     config: dict[str, Any]
     real: int
-    """Real sentences in the store."""
+    """Real sentences in the big scope."""
+    stored: int
+    """Items of all scopes."""
     lists: int
     probes: int
     insert_seconds: float
@@ -223,6 +225,7 @@ class _Bench:
             for number in range(SMALL_SCOPES):
                 for batch in items.batches(self._real, self._vectors[: max(1, config.items // 100)], f"small {number}", number):
                     store.insert(batch)
+            self._figures["stored"] = store.count()
             bar.stage("building", 0, 1)
         with self._opened() as store:
             begun = time.perf_counter()
