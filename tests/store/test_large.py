@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnemic.store import SqliteStore, indexes
+from mnemic.store import SqliteStore, building, indexes
 from mnemic.store.building import RECALL
 from mnemic.store.indexes import STALE_SHARE
 from mnemic.store.indexfile import DamagedIndex, IndexFile
@@ -25,6 +25,12 @@ DIM = 24
 ITEMS = 1500
 LARGE = 1000
 WORDS = [f"word{n}" for n in range(400)]
+
+
+@pytest.fixture(autouse=True)
+def _few_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a small store's lists all would be looked at."""
+    monkeypatch.setattr(building, "LEAST_LISTS", 1)
 
 
 def key(seed: int) -> FloatArray:

@@ -22,6 +22,8 @@ RECALL = 0.99
 """Share of the ten nearest rows that the lists that are looked at have to hold."""
 LEAST_PROBED = 1 / 12
 """Share of the lists that is looked at whatever was measured: rows are nearer to rows than questions are."""
+LEAST_LISTS = 320
+"""Lists that are looked at whatever was measured: of few lists, questions need a larger share."""
 LISTS_PER_ROOT = 4.0
 """Lists, in square roots of the number of rows."""
 
@@ -184,7 +186,7 @@ def _measured(file: IndexFile, sizes: npt.NDArray[np.int64], centroids: FloatArr
     searched = MappedLists(str(file.path), file.places["lists"], sizes, centroids)
     everything, probes, recall = bits_of(np.ones(len(vectors), dtype=np.bool_)), 0, 0.0
     while recall < RECALL and probes < len(sizes):
-        probes = min(len(sizes), max(2 * probes, round(LEAST_PROBED * len(sizes)), 1))
+        probes = min(len(sizes), max(2 * probes, round(LEAST_PROBED * len(sizes)), LEAST_LISTS))
         progress("measuring recall", len(vectors), len(vectors))
         found = 0
         for key, wanted in zip(asked, rows, strict=True):
