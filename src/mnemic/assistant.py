@@ -115,7 +115,7 @@ def load(
     # these come first: it takes no time to say that they can't be used
     if encoder is not None:
         check_encoder(encoder)
-    opened = open_store(store)
+    opened = open_store(store, notify=notify)
     try:
         host, tokenizer = load_model(model, dtype=dtype, device=device, notify=notify)
         return MemoryLM(host, tokenizer, opened, encoder=encoder, scope=scope, memories=memories, config=config, gate=gate)

@@ -26,6 +26,7 @@ def _benches() -> typer.Typer:
         capacity,
         edits,
         gatefit,
+        indexing,
         influence,
         keyed,
         pairs,
@@ -80,6 +81,7 @@ def _benches() -> typer.Typer:
             "Train resonance gates and measure text of their kind, other text, typos and token noise.",
         ),
         ("store", storage.StoreConfig, storage.run, "Kill writers, let many write at once, erase and search every file."),
+        ("index", indexing.IndexConfig, indexing.run, "Search a store of a million items, and route questions among many facts."),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:

@@ -6,6 +6,7 @@ from ..errors import InputError, rule_got_do
 from .capacity_table import capacity_tables
 from .chat_table import chat_tables
 from .rendering import Data, Table, cell, provenance
+from .store_tables import index_tables, store_tables
 
 __all__ = ["Data", "Table", "cell", "provenance", "relations_table", "tables_of"]
 
@@ -357,45 +358,11 @@ def _resonance(data: Data) -> tuple[Table, ...]:
     )
 
 
-def _store(data: Data) -> tuple[Table, ...]:
-    c, killed, together = data["config"], data["killed"], data["together"]
-    processes = f"{c['writers']} writers and {c['readers']} readers for {c['together']:g} s"
-    return (
-        Table(
-            title="Promises of the embedded store, tried",
-            header=("", "tried", "found"),
-            rows=(
-                (
-                    "writers killed at random moments",
-                    f"{killed['rounds']} rounds, {killed['acknowledged']:,} acknowledged changes",
-                    f"{killed['lost']} lost, {killed['half']} half-written, {killed['unopened']} stores that don't open",
-                ),
-                (
-                    processes,
-                    f"{together['changes']:,} changes, {together['reads']:,} reads",
-                    f"{together['lost']} lost, {together['duplicated']} duplicated, {len(together['errors'])} errors,"
-                    f" longest wait of a reader {together['waited']:.2f} s",
-                ),
-                (
-                    f"durable insert, {c['items']:,} items",
-                    f"{c['inserts']} one by one",
-                    f"p50 {data['insert_p50']:.2f} ms, p95 {data['insert_p95']:.2f} ms",
-                ),
-                (
-                    "erase, every file searched",
-                    f"{c['erased']} one by one",
-                    f"{data['erase_left']} left in a file, {data['erase_reported']} reported so, p50 {data['erase_p50']:.0f} ms",
-                ),
-            ),
-            note=provenance(data).removesuffix(" · 95 % intervals"),
-        ),
-    )
-
-
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("capacity", 1): capacity_tables,
     ("chat", 1): chat_tables,
     ("edits", 1): _edits,
+    ("index", 1): index_tables,
     ("influence", 1): _influence,
     ("keys", 1): _keys,
     ("pairs", 1): _pairs,
@@ -403,7 +370,7 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("recurrent", 1): _recurrent,
     ("resonance", 1): _resonance,
     ("speed", 1): _speed,
-    ("store", 1): _store,
+    ("store", 1): store_tables,
     ("streams", 1): _streams,
     ("windows", 1): _windows,
 }
