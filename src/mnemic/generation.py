@@ -158,6 +158,15 @@ def force_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], go
     return [best[row, best.shape[1] - len(goal) :].tolist() == list(goal) for row, goal in enumerate(goals)]
 
 
+def forced_outputs(model: Any, prompt: Sequence[int], reply: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return the logits `[T, V]` of a reply's T tokens when prompt and reply are fed, and the states `[T, D]` before the head."""
+    ids = torch.tensor([[*prompt, *reply]], device=model.device)
+    with torch.inference_mode():
+        out = model(input_ids=ids, use_cache=False, output_hidden_states=True)
+    places = slice(len(prompt) - 1, -1)
+    return out.logits[0, places], out.hidden_states[-1][0, places]
+
+
 def stream_batch(
     model: Any,
     tokenizer: Any,

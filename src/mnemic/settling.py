@@ -4,7 +4,8 @@ The fit sets its thresholds pair by pair; a query in a store of many facts meets
 them decides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -17,7 +18,8 @@ from .memories.fact.texts import TextReader
 from .store import open_store
 from .types import FloatArray
 
-_SCOPE = "default"
+SCOPE = "default"
+"""Where facts are taught for a trial."""
 _TOGETHER = 64
 """Queries routed together."""
 
@@ -30,6 +32,41 @@ class Settled:
     queries: int
     before: float
     after: float
+
+
+@contextmanager
+def taught(
+    examples: Sequence[Example],
+    gate: Gate,
+    *,
+    encoder: Encoder,
+    reader: TextReader,
+    config: FactConfig | None = None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
+) -> Iterator[Router]:
+    """Teach the examples' facts to an empty store of their own, and route in it for the length of the block.
+
+    Args:
+        examples: whose facts.
+        gate: that decides.
+        encoder: the text encoder that the gate was fitted with.
+        reader: the host that it was fitted with.
+        config: of the fact memory.
+        progress: called with "teach", how many facts are taught, and how many there are.
+    """
+    with open_store(":memory:") as store:
+        store.open_for(encoder.id, encoder.dim)
+        router = Router(store, gate, config or FactConfig(), encoder.encode, reader)
+        known = 0
+
+        def one_more() -> None:
+            nonlocal known
+            known += 1
+            progress("teach", known, len(examples))
+
+        lessons = make_lessons([e.fact for e in examples], None, None, None, SCOPE, force=False)
+        Teacher(store, router, encoder).learn(lessons, one_more)
+        yield router
 
 
 def settle(
@@ -59,19 +96,8 @@ def settle(
     queries = [query for example in examples for query in example.absent]
     if not queries:
         return gate, Settled(facts=len(examples), queries=0, before=0.0, after=0.0)
-    with open_store(":memory:") as store:
-        store.open_for(encoder.id, encoder.dim)
-        router = Router(store, gate, config or FactConfig(), encoder.encode, reader)
-        taught = 0
-
-        def one_more() -> None:
-            nonlocal taught
-            taught += 1
-            progress("teach", taught, len(examples))
-
-        lessons = make_lessons([e.fact for e in examples], None, None, None, _SCOPE, force=False)
-        Teacher(store, router, encoder).learn(lessons, one_more)
-        margins = loudest(router, queries, _SCOPE, progress=progress)
+    with taught(examples, gate, encoder=encoder, reader=reader, config=config, progress=progress) as router:
+        margins = loudest(router, queries, SCOPE, progress=progress)
     return raise_threshold(gate, margins, rate, facts=len(examples))
 
 

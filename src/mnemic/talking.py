@@ -12,6 +12,7 @@ from .encoders import Encoder
 from .errors import ConfigError, rule_got_do
 from .generation import DEFAULTS, Prompt, Streamed
 from .host_texts import HostTexts
+from .readers import Choice
 from .store.checks import check_text
 from .types import FoundAt, Learned, Reply
 
@@ -43,7 +44,7 @@ class Talking:
         messages: Sequence[Mapping[str, str]],
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         brief: bool = ...,
         stream: Literal[False] = ...,
         remember: bool = ...,
@@ -56,7 +57,7 @@ class Talking:
         messages: Sequence[Mapping[str, str]],
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         brief: bool = ...,
         *,
         stream: Literal[True],
@@ -70,7 +71,7 @@ class Talking:
         messages: Sequence[Sequence[Mapping[str, str]]],
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         brief: bool = ...,
         stream: Literal[False] = ...,
         remember: bool = ...,
@@ -83,7 +84,7 @@ class Talking:
         messages: Sequence[Mapping[str, str]] | Sequence[Sequence[Mapping[str, str]]],
         memory: bool = True,
         scope: str | None = None,
-        readers: Sequence[str] | None = None,
+        readers: Choice = None,
         brief: bool = True,
         stream: bool = False,
         remember: bool = False,
@@ -101,7 +102,7 @@ class Talking:
                 conversations.
             memory: False for the base model alone.
             scope: whose memories; None for the default.
-            readers: which readers may speak; None for all.
+            readers: as for `ask`.
             brief: where a memory speaks, the reply ends with its answer.
             stream: return an iterator over pieces of text; its `reply` is there when it has ended. One conversation only.
             remember: learn what the user states about themselves in the last message, when it has been answered: never a
@@ -169,7 +170,7 @@ class Talking:
         prompts: Sequence[Prompt],
         memory: bool,
         scope: str | None,
-        readers: Sequence[str] | None,
+        readers: Choice,
         batch_size: int,
         options: dict[str, Any],
         *,
@@ -183,7 +184,7 @@ class Talking:
         prompt: Prompt,
         memory: bool,
         scope: str | None,
-        readers: Sequence[str] | None,
+        readers: Choice,
         options: dict[str, Any],
         *,
         brief: bool,

@@ -22,7 +22,7 @@ def _arm_kv(memory: Memory, prompts: Sequence[Sequence[int]]) -> None:
     routes = []
     for prompt in prompts:
         length = 2 + prompt[0] % 3
-        pair = _item(host, prompt, 2, host.num_layers, host.heads.count, length, host.heads.size)
+        pair = _item(host, prompt, 2, host.num_layers, host.heads.number, length, host.heads.size)
         routes.append(KvRoute(prompt=tuple(prompt), keys=pair[0], values=pair[1]))
     memory.reset()
     memory.arm(routes)
@@ -33,8 +33,8 @@ def _arm_hidden(memory: Memory, prompts: Sequence[Sequence[int]]) -> None:
     host = memory.host
     routes = []
     for prompt in prompts:
-        states = _item(host, prompt, host.num_layers, 3 + prompt[0] % 3, host.hidden_size)
-        routes.append(HiddenRoute(prompt=tuple(prompt), states=states, steps=4))
+        numbers = _item(host, prompt, host.num_layers + 1, 3 + prompt[0] % 3, host.hidden_size)
+        routes.append(HiddenRoute(prompt=tuple(prompt), keys=numbers[1:], values=numbers[0], steps=4))
     memory.reset()
     memory.arm(routes)
 

@@ -55,6 +55,7 @@ def chat(
     ] = options.DEFAULT_STORE,
     scope: options.Scope = "default",
     encoder: options.Encoder = None,
+    readers: options.Readers = None,
 ) -> None:
     """Talk to a model that remembers what it was taught, in this conversation or years ago.
 
@@ -62,7 +63,7 @@ def chat(
     small talk aren't. `/help` lists what begins with a slash. What is said is kept in the store's folder until the next
     conversation, for `-c`.
     """
-    chosen = _options(option or [])
+    chosen = {**_options(option or []), "readers": options.chosen_readers(readers)}
     keep = None if store == ":memory:" else Path(store).expanduser() / CONVERSATION
     if go_on and (keep is None or not keep.is_file()):
         raise InputError(rule_got_do("-c goes on with a conversation of this store.", "none was kept", "Leave it out."))

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..readers import AUTO
 from .columns import Column, Mode, Probe, judge
 from .protocol import BenchLM
 from .records import EditRecord
@@ -61,6 +62,11 @@ def with_fact(fact: str, text: str, mode: Mode) -> str:
     )
 
 
+def readers_of(arm: str) -> tuple[str, ...] | str:
+    """Return the readers that an arm's name stands for."""
+    return AUTO if arm == AUTO else tuple(arm.split("+"))
+
+
 class ModelArm:
     """The model, with or without its memory, on prompts that may carry a fact."""
 
@@ -82,7 +88,7 @@ class ModelArm:
             records: the taught records; a probe's `record` counts in them.
             options: for generation.
             batch_size: at least as many as the probes of one call, so that each call is one batch.
-            reader: the reader of the memory; None switches memory off.
+            reader: the readers of the memory, joined by "+", or "auto"; None switches memory off.
             fact_for: the fact that goes into a probe's prompt; None for none.
             cache: answers to reuse where the text given is the same; None answers every batch anew, as identity tests need it.
         """
@@ -109,12 +115,12 @@ class ModelArm:
 
     def _fresh(self, column: Column, texts: list[str], targets: list[str]) -> list[Answer]:
         memory = self._reader is not None
+        readers = readers_of(self._reader) if self._reader is not None else None
         if column.mode == "score":
-            hits = self._lm.score(texts, targets, memory=memory)
+            hits = self._lm.score(texts, targets, memory=memory, readers=readers)
             return [Answer(given=text, output="", forced=bool(hit)) for text, hit in zip(texts, hits, strict=True)]
         call = self._lm.ask if column.mode == "ask" else self._lm.generate
         options = self._options if column.tokens is None else {**self._options, "max_new_tokens": column.tokens}
-        readers = (self._reader,) if self._reader is not None else None
         replies = call(texts, memory=memory, readers=readers, batch_size=self._batch_size, **options)
         return [
             Answer(

@@ -46,6 +46,8 @@ class ArmSummary:
     """Of the probes about subjects that were never taught: how often no memory spoke."""
     wrong_memory: Interval | None = None
     """Of the probes that ask for the target and made a memory speak: how often the loudest one was another fact."""
+    silent: Interval | None = None
+    """Of the answers generated in which no memory spoke: how many are the base model's, token for token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +112,20 @@ def _summarise(plan: Plan, log: Log, arm: str) -> ArmSummary:
         relations=_by_relation(plan.columns, lines),
         false_injection=share(bool(line["spoke"]) for line in same) if remembers else None,
         abstained=share(not line["spoke"] for line in absent) if remembers else None,
+        silent=_silent(plan, log, lines) if remembers and len(plan.config.readers) > 1 else None,
         wrong_memory=share(not line["spoke"][0]["own"] for line in loud) if remembers else None,
     )
+
+
+def _silent(plan: Plan, log: Log, lines: Mapping[str, list[dict[str, Any]]]) -> Interval:
+    pairs = [
+        (line["ids"], log.answers["base", c.name, line["record"], line["probe"]]["ids"])
+        for c in plan.columns
+        if c.want != "forced"
+        for line in lines[c.name]
+        if not line["spoke"] and not line["copied"]
+    ]
+    return share(one == other for one, other in pairs)
 
 
 def _of_strangers(column: Column) -> bool:

@@ -6,8 +6,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from ..arguments import check_names
 from ..errors import ConfigError, rule_got_do
+from ..readers import AUTO, READERS
 from . import datasets, generator
+from .arms import readers_of
 from .columns import Column, Probe, columns_of, probes_of
 from .environment import Environment
 from .recipe import Recipe
@@ -36,7 +39,8 @@ class EditsConfig:
     device: str | None = None
     """Where the model runs; None for where it is loaded by default."""
     readers: tuple[str, ...] = ("pointer",)
-    """Readers of the memory, each an arm of its own."""
+    """Readers of the memory, each an arm of its own; "pointer+kv" for two together, "auto" for what calibration chose. What no
+    memory speaks to isn't generated again for the second arm and those after it, but for every eighth batch."""
     arms: tuple[str, ...] = ARMS
     """Which of the arms base, oracle, rag and rule stand beside; base is always there."""
     max_new_tokens: int | None = None
@@ -83,6 +87,10 @@ class EditsConfig:
                     "Correct the names.",
                 )
             )
+        for arm in self.readers:
+            named = readers_of(arm)
+            if named != AUTO:
+                check_names(f"The readers of {arm!r}", named, READERS, least=1)
         if self.held_out and self.data is not None and self.calibrate_from < self.start + self.n:
             raise ConfigError(
                 rule_got_do(
@@ -112,6 +120,11 @@ class Plan:
         """Arms in the order they run: the base first, since others compare with it; recalibrated ones last."""
         beside = [name for name in ARMS if name == "base" or name in self.config.arms]
         return [*beside, *self.config.readers, *(f"{r}{HELD_OUT}" for r in self.config.readers if self.held)]
+
+    def first_reader(self, arm: str) -> str | None:
+        """Return the first of the arms whose gate is the same as this one's; None for an arm without memory."""
+        suffix = HELD_OUT if arm.endswith(HELD_OUT) else ""
+        return f"{self.config.readers[0]}{suffix}" if arm.removesuffix(suffix) in self.config.readers else None
 
     def batches(self, column: Column) -> list[list[Probe]]:
         """Return a column's probes in the batches that every arm sees."""

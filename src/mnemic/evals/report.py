@@ -30,6 +30,7 @@ class ReportConfig:
         Path("docs/bench.md"),
         Path("docs/chat.md"),
         Path("docs/store.md"),
+        Path("docs/memories/fact.md"),
         Path("docs/memories/recurrent.md"),
         Path("docs/memories/resonance.md"),
     )

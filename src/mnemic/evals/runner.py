@@ -21,6 +21,8 @@ _AT_LEAST_TOKENS = 8
 _SLACK_TOKENS = 2
 """At the start of a reply a target is tokenised without the space before it, which may take a token or two more."""
 _TEACH_AT_ONCE = 32
+_CHECKED_EVERY = 8
+"""Of so many batches one is asked whole, also where the answers are known to be the base model's."""
 _FROM_PROMPT = ("oracle", "rag")
 
 
@@ -124,15 +126,32 @@ class Runner:
 
     def _ask(self, name: str, arm: Arm, bar: Progress) -> None:
         for column in self._plan.columns:
-            for batch in self._plan.batches(column):
+            for number, batch in enumerate(self._plan.batches(column)):
                 bar.say(f"{name}: {column.title}")
                 if any(_key(name, column, probe) not in self._log.answers for probe in batch):
                     # a batch is asked whole, also where a kill left a part of it: identity is judged per batch
-                    answers = arm.answer(column, batch)
-                    self._log.append(self._line(name, column, p, a) for p, a in zip(batch, answers, strict=True))
+                    silent = {} if number % _CHECKED_EVERY == 0 else self._silent(name, column, batch)
+                    loud = [probe for probe in batch if probe not in silent]
+                    given = silent | dict(zip(loud, arm.answer(column, loud) if loud else [], strict=True))
+                    self._log.append(self._line(name, column, p, given[p], copied=p in silent) for p in batch)
                 bar.advance(len(batch))
 
-    def _line(self, name: str, column: Column, probe: Probe, answer: Answer) -> dict[str, Any]:
+    def _silent(self, name: str, column: Column, batch: Sequence[Probe]) -> dict[Probe, Answer]:
+        """Return the base model's answers to what no memory speaks to, where another reader has shown that already.
+
+        All readers follow the same gate, and a row without a memory is the base model's bit for bit. Scored columns say nothing
+        of who spoke.
+        """
+        like = self._plan.first_reader(name)
+        if like is None or like == name or column.mode == "score":
+            return {}
+        return {
+            probe: _answer(self._log.answers[_key("base", column, probe)])
+            for probe in batch
+            if not self._log.answers[_key(like, column, probe)]["spoke"]
+        }
+
+    def _line(self, name: str, column: Column, probe: Probe, answer: Answer, *, copied: bool) -> dict[str, Any]:
         record = self._plan.taught[probe.record]
         base = answer if name == "base" else _answer(self._log.answers[_key("base", column, probe)])
         own = scoring.normalise(record.fact)
@@ -150,6 +169,7 @@ class Runner:
             "ids": list(answer.ids),
             "forced": answer.forced,
             "ok": is_right(column, record, answer, base),
+            "copied": copied,
             "exact": scoring.exact_normalised(answer.output, (record.target, *record.aliases)),
             "spoke": [{**memory, "own": scoring.normalise(memory["text"]) == own} for memory in answer.spoke],
         }

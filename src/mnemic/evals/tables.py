@@ -41,6 +41,8 @@ def _edits(data: Data) -> tuple[Table, ...]:
     held = f", on the held-out relations {', '.join(data['data']['held_out'])}" if data["data"]["held_out"] else ""
     name = f"{data['data']['name']}, {data['data']['records']} facts taught{held}"
     writes = data["writes"]
+    # only where readers are compared are answers taken over from the base model, so that it matters how many were checked
+    several = any(arm.get("silent") for arm in arms.values())
     found = [
         Table(
             title=name,
@@ -64,13 +66,22 @@ def _edits(data: Data) -> tuple[Table, ...]:
         ),
         Table(
             title="The memory itself",
-            header=("", "false injections", "silent where the fact is absent", "wrong memory spoke", "ms per write", "stored"),
+            header=(
+                "",
+                "false injections",
+                "silent where the fact is absent",
+                "wrong memory spoke",
+                *(("silent, and the base model's tokens",) if several else ()),
+                "ms per write",
+                "stored",
+            ),
             rows=tuple(
                 (
                     arm["title"],
                     cell(arm["false_injection"], 4),
                     cell(arm["abstained"], 4),
                     cell(arm["wrong_memory"], 4),
+                    *((cell(arm["silent"], 4),) if several else ()),
                     f"{writes['ms_median']:.1f} (p95 {writes['ms_p95']:.1f})",
                     ", ".join(f"{count} {action}" for action, count in writes["actions"].items()),
                 )

@@ -5,4 +5,15 @@ from .handle import Handle, attach, host_spec
 from .items import ItemReader, ItemStates
 from .reader import HostReader, TextStates
 
-__all__ = ["FAMILIES", "Family", "Handle", "HostParts", "HostReader", "ItemReader", "ItemStates", "TextStates", "attach", "host_spec"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Handle",
+    "HostParts",
+    "HostReader",
+    "ItemReader",
+    "ItemStates",
+    "TextStates",
+    "attach",
+    "host_spec",
+]

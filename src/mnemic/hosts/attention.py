@@ -1,7 +1,7 @@
 """Attention as a site: a host's own attention function, with a listener behind it.
 
-While somebody listens, the host's config names a function of ours, which calls the original one first. It is registered among the mask
-functions too: an unknown name there would drop the padding.
+While somebody listens, the host's config names a function of ours, which calls the original one first. It is registered among the
+mask functions too: an unknown name there would drop the padding.
 """
 
 import sys
@@ -20,7 +20,7 @@ from ..memories.base import Attention, Heads
 from .families import Located
 
 Listener = Callable[[nn.Module, Tensor, Tensor, Attention], Tensor]
-"""Given the attention module, its values `[B, H', S, K]`, its output `[B, T, H, K]` and what that came from: the output to be used."""
+"""Given an attention, its values `[B, H', S, K]`, its output `[B, T, H, K]` and what that came from: the output to be used."""
 
 _ORIGINALS = ("sdpa", "eager")
 _UNKNOWN = ("softcap", "s_aux", "position_bias")
@@ -36,10 +36,14 @@ def heads_of(config: Any, parts: Located) -> Heads | None:
     """Return the shape of keys and values, or None where attention can't be a site."""
     capped = getattr(config, "attn_logit_softcapping", None) is not None
     upcast = bool(getattr(config, "reorder_and_upcast_attn", False))
-    if not parts.attention or capped or upcast or _plain(config._attn_implementation) is None:
+    heads = getattr(config, "num_attention_heads", None)
+    if not parts.attention or heads is None or capped or upcast or _plain(config._attn_implementation) is None:
         return None
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return Heads(getattr(config, "num_key_value_heads", None) or config.num_attention_heads, size)
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    # the module says it, as attention functions read it: a config may name a number that its family doesn't use
+    modules: list[Any] = list(parts.blocks[0].modules())
+    groups = [int(module.num_key_value_groups) for module in modules if hasattr(module, "num_key_value_groups")]
+    return Heads(heads // (groups[0] if groups else 1), size)
 
 
 @contextmanager
@@ -119,7 +123,7 @@ def _register(original: str) -> None:
 
 def _function(original: str, module: nn.Module) -> Callable[..., Any]:
     """Return the host's own function; "eager" is one of its own file."""
-    own = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
+    own: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
     found: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get_interface(original, own)
     return found
 

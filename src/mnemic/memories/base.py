@@ -24,9 +24,9 @@ class Site(NamedTuple):
 
 
 class Heads(NamedTuple):
-    """What the keys and values of a host's attention are like: how many heads they have, and the size of each."""
+    """What the keys and values of a host's attention are like: the number of heads, and the size of each."""
 
-    count: int
+    number: int
     size: int
 
 
@@ -127,7 +127,8 @@ class Memory(nn.Module, ABC):
     def attend(self, output: Tensor, state: State, attention: Attention, site: Site) -> Tensor:
         """Return the changed output of an attention, for memories with "attention" sites.
 
-        The state doesn't change here, so that nothing has to be replayed when a cache is cropped. Must not modify `output` in place.
+        The state doesn't change here, so that nothing has to be replayed when a cache is cropped. Must not modify `output` in
+        place.
 
         Args:
             output: `[B, T, H, K]`.

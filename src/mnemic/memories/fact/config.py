@@ -27,15 +27,15 @@ class FactConfig:
     """Share of the pointer in the next-token distribution while it speaks."""
     alternatives: int = 2
     """Answer spans of an accepted item that the pointer may choose between."""
-    kv_bias: float = 3.0
+    kv_bias: float = 0.0
     """Added to the attention scores of an item's tokens by the `kv` reader."""
     kv_first_block: int = 0
     """First block in which the `kv` reader lets an item be attended to."""
-    hidden_strength: float = 0.5
+    hidden_strength: float = 0.05
     """Bound of what the `hidden` reader changes in a state, as a share of the state's norm."""
     hidden_temperature: float = 0.1
     """Temperature of the `hidden` reader's softmax over an item's tokens, in units of cosine."""
-    hidden_blocks: int = 4
+    hidden_blocks: int = 7
     """How many of the last blocks the `hidden` reader changes."""
     hidden_tokens: int = 1
     """How many of a prompt's last tokens the `hidden` reader changes, besides those of the answer."""

@@ -20,24 +20,27 @@ _NEVER = 2**40
 class HiddenRoute:
     """What one row's states are mixed with.
 
-    prompt: its own token ids. states: `[L, M, D]`, an item's states after all L blocks. steps: tokens of the longest answer.
+    prompt: its own token ids. keys: `[L, M, D]`, states after all L blocks at M places of an item. values: `[M, D]`, the
+    direction in which each makes its item's next token likelier. steps: tokens of the longest answer.
     """
 
     prompt: tuple[int, ...]
-    states: Tensor
+    keys: Tensor
+    values: Tensor
     steps: int
 
 
 class HiddenMemory(RoutedMemory[HiddenRoute]):
-    """Moves the last blocks' states towards the item's states that resemble them.
+    """Moves the last blocks' states the way that the item's next tokens lie, where they resemble the item's states.
 
     At each of the last `blocks` blocks, on the prompt's last `tokens` tokens and on those of the answer:
 
-        h' = h + σ(g) Δ,    Δ = r - h, cut to ‖Δ‖ ≤ strength ‖h‖,    r = Σ_m softmax_m(cos(h - s̄, s_m - s̄) / temperature) s_m
+        h' = h + σ(g) · strength · ‖h‖ · r,    r = Σ_m softmax_m(c_m / temperature) v_m,    c_m = cos(h - k̄, k_m - k̄)
 
-    s_m are the item's states after the same block, s̄ their mean, g = (the largest of those cosines) / temperature: the gate of
-    a state that resembles none is near a half and its mixture near s̄. W is the identity: both live in one space. Rows
-    without a route are the base model's bit for bit.
+    k_m are the item's states after the same block, k̄ their mean, g = max_m c_m / temperature. v_m is the unit vector along which
+    a state makes the item's token m + 1 likelier: the gradient of its log-probability, as the final norm and the head see it.
+    That stands in for a trained W. ‖h' - h‖ ≤ strength ‖h‖ whatever is stored. Rows without a route are the base model's bit for
+    bit.
     """
 
     name: ClassVar[str] = "fact-hidden"
@@ -76,6 +79,7 @@ class HiddenMemory(RoutedMemory[HiddenRoute]):
         """Remember where the last blocks begin."""
         super().bind(host)
         self._first = max(0, host.num_layers - self.blocks)
+        self._places = {site: place for place, site in enumerate(self.sites())}
 
     def sites(self) -> tuple[Site, ...]:
         """Return the last blocks."""
@@ -87,48 +91,44 @@ class HiddenMemory(RoutedMemory[HiddenRoute]):
 
     def step(self, x: Tensor, state: State, context: StepContext) -> tuple[Tensor, State]:
         """Mix the item's states into those of the places around the answer, `[B, T, D]`; the last block counts the tokens."""
-        place = context.site.index - self._first
+        place = self._places[context.site]
         count = state["seen"][:, None] + context.mask.long().cumsum(dim=1)
         inside = context.mask & (count > state["after"][:, None]) & (count < state["until"][:, None])
         changed = fuse_states(
             x,
-            state["states"][:, place],
+            state["keys"][:, place],
+            state["values"],
             seen=state["known"],
             places=inside,
             strength=self.strength,
             temperature=self.temperature,
         )
-        if place < state["states"].shape[1] - 1:
+        if place < state["keys"].shape[1] - 1:
             return changed, state
         return changed, {**state, "seen": count[:, -1]}
 
     def _check(self, route: HiddenRoute) -> None:
         host = self._spec
-        shape = tuple(route.states.shape)
+        shape = tuple(route.keys.shape)
         fits = len(shape) == 3 and (host is None or (shape[0], shape[2]) == (host.num_layers, host.hidden_size))
-        if not fits or shape[1] < 1 or route.steps < 1:
+        if not fits or shape[1:] != tuple(route.values.shape) or shape[1] < 1 or route.steps < 1:
             wanted = "[L, M, D]" if host is None else f"[{host.num_layers}, M, {host.hidden_size}]"
             raise ConfigError(
                 rule_got_do(
-                    f"A hidden route has states of shape {wanted}, M and steps at least 1.",
-                    f"{shape}, {route.steps} steps",
+                    f"A hidden route has keys of shape {wanted} and values of shape [M, D], M and steps at least 1.",
+                    f"{shape} and {tuple(route.values.shape)}, {route.steps} steps",
                     "Read the item with mnemic.hosts.ItemReader on this host.",
                 )
             )
 
     def _state(self, routes: Sequence[HiddenRoute | None]) -> State:
-        chosen = [None if route is None else _without_sink(route.states)[self._first :] for route in routes]
         ends = [_NEVER if route is None else len(route.prompt) for route in routes]
         return {
-            "states": padded_rows(chosen, dim=1),
-            "known": lengths_mask([0 if states is None else states.shape[1] for states in chosen]),
+            "keys": padded_rows([None if r is None else r.keys[self._first :] for r in routes], dim=1),
+            "values": padded_rows([None if r is None else r.values for r in routes], dim=0),
+            "known": lengths_mask([0 if r is None else r.keys.shape[1] for r in routes]),
             "seen": torch.zeros(len(routes), dtype=torch.long),
             # counts of real tokens between which states are changed: the n-th token's state says what the next one is
             "after": torch.tensor([end - self.tokens for end in ends]),
             "until": torch.tensor([end + (route.steps if route else 0) for end, route in zip(ends, routes, strict=True)]),
         }
-
-
-def _without_sink(states: Tensor) -> Tensor:
-    """Return an item's states without the first token's, which attention uses as a sink: its norm dwarfs the others'."""
-    return states[:, 1:] if states.shape[1] > 1 else states

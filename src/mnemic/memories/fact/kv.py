@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from ...arguments import check_count
@@ -31,7 +30,8 @@ class KvMemory(RoutedMemory[KvRoute]):
 
         softmax(q kᵀ · scale [+ bias on the item's tokens]) v
 
-    The item spends no token of the prompt and no place in the cache. Rows without a route are the base model's bit for bit.
+    The item's first token is left out: it is a sink of attention, of which the prompt has its own. The item spends no token of
+    the prompt and no place in the cache. Rows without a route are the base model's bit for bit.
     """
 
     name: ClassVar[str] = "fact-kv"
@@ -72,6 +72,7 @@ class KvMemory(RoutedMemory[KvRoute]):
                 )
             )
         super().bind(host)
+        self._places = {site: place for place, site in enumerate(self.sites())}
 
     def sites(self) -> tuple[Site, ...]:
         """Return the attentions that are read."""
@@ -87,10 +88,8 @@ class KvMemory(RoutedMemory[KvRoute]):
 
     def attend(self, output: Tensor, state: State, attention: Attention, site: Site) -> Tensor:
         """Merge attention over the item's tokens into `output` `[B, T, H, K]`."""
-        place = site.index - self.first_block
-        sums = log_sums(
-            attention.queries, attention.keys, mask=attention.mask, causal=attention.causal, scale=attention.scale
-        )
+        place = self._places[site]
+        sums = log_sums(attention.queries, attention.keys, mask=attention.mask, causal=attention.causal, scale=attention.scale)
         return join_attention(
             output,
             sums,
@@ -105,7 +104,7 @@ class KvMemory(RoutedMemory[KvRoute]):
     def _check(self, route: KvRoute) -> None:
         host = self._spec
         shape = tuple(route.keys.shape)
-        known = None if host is None or host.heads is None else (host.num_layers, host.heads.count, host.heads.size)
+        known = None if host is None or host.heads is None else (host.num_layers, host.heads.number, host.heads.size)
         fits = known is None or (len(shape) == 4 and (shape[0], shape[1], shape[3]) == known)
         if not fits or shape != tuple(route.values.shape) or shape[2] < 1:
             wanted = "[L, H', M, K]" if known is None else f"[{known[0]}, {known[1]}, M, {known[2]}]"
@@ -118,8 +117,16 @@ class KvMemory(RoutedMemory[KvRoute]):
             )
 
     def _state(self, routes: Sequence[KvRoute | None]) -> State:
+        keys = [None if r is None else self._read(r.keys) for r in routes]
         return {
-            "keys": padded_rows([None if r is None else r.keys[self.first_block :] for r in routes], dim=2),
-            "values": padded_rows([None if r is None else r.values[self.first_block :] for r in routes], dim=2),
-            "known": lengths_mask([0 if r is None else r.keys.shape[2] for r in routes]).to(torch.bool),
+            "keys": padded_rows(keys, dim=2),
+            "values": padded_rows([None if r is None else self._read(r.values) for r in routes], dim=2),
+            "known": lengths_mask([0 if one is None else one.shape[2] for one in keys]),
         }
+
+    def _read(self, pair: Tensor) -> Tensor:
+        """Return keys or values of the blocks that are read, without the first token's.
+
+        Attention uses the first token it sees as a sink: the prompt has one, and a second one draws what should go to the item.
+        """
+        return pair[self.first_block :, :, 1 if pair.shape[2] > 1 else 0 :]
