@@ -377,7 +377,7 @@ def test_a_store_is_one_that_was_opened(make: Callable[..., MemoryLM]) -> None:
 
 def test_a_single_memory_need_not_be_in_a_list(make: Callable[..., MemoryLM]) -> None:
     memory = RecurrentMemory()
-    assert make(memories=memory).handle.memories[1] is memory
+    assert make(memories=memory).handle.memories[-1] is memory
 
 
 @pytest.mark.parametrize("name", ["nosuch", "all-MiniLM-L6-v2", "./none/there", "a/b/c", "", 3])

@@ -12,9 +12,10 @@ SRC = Path(__file__).parent.parent / "src" / "mnemic"
 
 PLAIN = {"types", "errors", "arguments"}
 BELOW_ASSISTANT = PLAIN | {
-    "checkpoint", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs", "memories", "models",
+    "checkpoint", "choosing", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs",
+    "interference", "memories", "models",
     "ops",
-    "progress", "registry", "settling", "store",
+    "progress", "readers", "registry", "settling", "store",
 }  # fmt: skip
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
@@ -34,9 +35,11 @@ ALLOWED = {
         "conversation",
     }
     | PLAIN,
-    "evals": BELOW_ASSISTANT | {"__init__", "assistant", "files", "train"},
+    "evals": BELOW_ASSISTANT | {"__init__", "admission", "assistant", "conversation", "files", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
-    "assistant": BELOW_ASSISTANT | {"conversation", "keeping", "learning"},
+    "assistant": BELOW_ASSISTANT | {"keeping", "learning", "talking"},
+    "talking": PLAIN | {"admission", "conversation", "encoders", "generation", "host_texts", "readers", "store"},
+    "admission": PLAIN | {"files", "memories"},
     "plots": PLAIN | {"checkpoint", "encoders", "hosts", "memories", "train"},
     "train": PLAIN | {"hosts", "memories", "models"},
     "gpt2": PLAIN | {"hosts", "memories"},
@@ -47,6 +50,9 @@ ALLOWED = {
     "conversation": PLAIN | {"files", "generation", "store"},
     "encoders": PLAIN | {"host_texts"},
     "models": PLAIN,
+    "readers": PLAIN | {"generation", "hosts", "memories"},
+    "interference": {"generation"},
+    "choosing": PLAIN | {"generation", "memories", "readers", "settling"},
     "gates": PLAIN | {"memories"},
     "explain": PLAIN,
     "generation": PLAIN,
@@ -54,7 +60,7 @@ ALLOWED = {
     "host_texts": PLAIN | {"hosts", "memories"},
     "checkpoint": PLAIN | {"__init__", "hosts", "memories", "registry"},
     "hosts": PLAIN | {"__init__", "memories", "registry", "checkpoint"},
-    "memories": PLAIN | {"ops", "store", "registry"},
+    "memories": PLAIN | {"files", "ops", "store", "registry"},
     "ops": {"errors"},
     "store": PLAIN,
     "inputs": PLAIN | {"foreign", "store"},

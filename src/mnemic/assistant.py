@@ -2,24 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, overload
 
 import torch
 
-from .arguments import check_count, check_kind, check_names, check_several
-from .conversation import check_messages, render_within
+from .arguments import check_count, check_kind, check_number, check_several
+from .choosing import Combination, compare, kept
 from .encoders import Encoder, check_encoder, load_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
 from .generation import (
-    DEFAULTS,
-    Answers,
     Prompt,
     Streamed,
     answer_tokens,
@@ -27,26 +25,25 @@ from .generation import (
     generate_batch,
     render_question,
     stream_batch,
-    word_starts,
 )
 from .host_texts import HostTexts
 from .hosts import attach
+from .interference import Interference, measure
 from .keeping import Keeping
 from .learning import PerText, Teacher, make_lessons
 from .memories.base import Memory
-from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router
+from .memories.fact import Candidate, FactConfig, Gate, Router
 from .memories.fact.calibrate import Example, Rates, Report, fit
 from .memories.fact.texts import surely_fits
 from .models import load_model
 from .progress import Progress, reporting
-from .settling import settle
+from .readers import POINTER, Choice, Readers, Reading
+from .settling import Settled, loudest, raise_threshold, settle, taught
 from .store import open_store
 from .store.base import Store
 from .store.checks import check_scope, check_text, check_texts
-from .types import Hit, Learned, Reply, Spoke
-
-POINTER = "pointer"
-READERS = (POINTER,)
+from .talking import Talking
+from .types import Hit, Item, Learned, Reply, Spoke
 
 Texts = list[str] | tuple[str, ...]
 """Several texts; a bare `Sequence[str]` would take a single string for one."""
@@ -60,6 +57,23 @@ class Explanation:
     text: str
     hits: tuple[Hit, ...]
     threshold: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Woken:
+    """A query that woke an item."""
+
+    query: str
+    item: Item
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injections:
+    """How many queries were asked that no item has to do with, and which of them woke one."""
+
+    queries: int
+    woken: tuple[Woken, ...]
 
 
 def load(
@@ -79,7 +93,7 @@ def load(
 
     Args:
         model: "smollm2", a folder with a Hugging Face causal language model, or a hub id.
-        store: a folder (made if missing), or ":memory:" for none.
+        store: a folder (made if missing), a postgresql:// URL, or ":memory:" for none.
         encoder: "minilm", "host", a sentence-transformers folder or hub id ("owner/name"); None for MiniLM where it is installed,
             else the host.
         scope: whose memories: the default of every call.
@@ -99,7 +113,7 @@ def load(
     # these come first: it takes no time to say that they can't be used
     if encoder is not None:
         check_encoder(encoder)
-    opened = open_store(store)
+    opened = open_store(store, notify=notify)
     try:
         host, tokenizer = load_model(model, dtype=dtype, device=device, notify=notify)
         return MemoryLM(host, tokenizer, opened, encoder=encoder, scope=scope, memories=memories, config=config, gate=gate)
@@ -108,7 +122,7 @@ def load(
         raise
 
 
-class MemoryLM(Keeping):
+class MemoryLM(Talking, Keeping):
     """A language model that is taught, asked, and says which memory spoke. Threads may share it; calls run one at a time."""
 
     def __init__(
@@ -142,11 +156,11 @@ class MemoryLM(Keeping):
                 )
             )
         store.open_for(self.encoder.id, self.encoder.dim)
-        self._fact = FactMemory(self.config.strength)
+        self._readers = Readers(model, tokenizer, self.config)
         self._lock = threading.RLock()
         self._use(chosen)
-        self.handle = attach(model, [self._fact, *others])
-        self._fact.end_words(word_starts(tokenizer, self.handle.host.vocab_size))
+        self.handle = attach(model, [*self._readers.memories, *others])
+        self._readers.attached()
 
     def _use(self, gate: Gate) -> None:
         self.router = Router(self.store, gate, self.config, self.encoder.encode, self.texts)
@@ -237,7 +251,7 @@ class MemoryLM(Keeping):
         prompt: str,
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         batch_size: int = ...,
         **options: Any,
     ) -> Reply: ...
@@ -247,7 +261,7 @@ class MemoryLM(Keeping):
         prompt: Texts,
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         batch_size: int = ...,
         **options: Any,
     ) -> list[Reply]: ...
@@ -256,7 +270,7 @@ class MemoryLM(Keeping):
         prompt: str | Texts,
         memory: bool = True,
         scope: str | None = None,
-        readers: Sequence[str] | None = None,
+        readers: Choice = None,
         batch_size: int = 16,
         **options: Any,
     ) -> Reply | list[Reply]:
@@ -266,7 +280,7 @@ class MemoryLM(Keeping):
             prompt: a text, or a sequence of them.
             memory: False for the base model alone.
             scope: whose memories; None for the default.
-            readers: which readers may speak; None for all.
+            readers: some of "pointer", "kv" and "hidden"; "auto" for what calibration chose; None for the default, the pointer.
             batch_size: rows per batch. Batches depend on the prompts alone.
             options: for the model's own `generate`.
 
@@ -285,7 +299,7 @@ class MemoryLM(Keeping):
         question: str,
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         brief: bool = ...,
         stream: Literal[False] = ...,
         batch_size: int = ...,
@@ -297,7 +311,7 @@ class MemoryLM(Keeping):
         question: str,
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         brief: bool = ...,
         *,
         stream: Literal[True],
@@ -310,7 +324,7 @@ class MemoryLM(Keeping):
         question: Texts,
         memory: bool = ...,
         scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
+        readers: Choice = ...,
         brief: bool = ...,
         stream: Literal[False] = ...,
         batch_size: int = ...,
@@ -321,7 +335,7 @@ class MemoryLM(Keeping):
         question: str | Texts,
         memory: bool = True,
         scope: str | None = None,
-        readers: Sequence[str] | None = None,
+        readers: Choice = None,
         brief: bool = True,
         stream: bool = False,
         batch_size: int = 16,
@@ -333,7 +347,7 @@ class MemoryLM(Keeping):
             question: a question, or a sequence of them.
             memory: False for the base model alone.
             scope: whose memories; None for the default.
-            readers: which readers may speak; None for all.
+            readers: some of "pointer", "kv" and "hidden"; "auto" for what calibration chose; None for the default, the pointer.
             brief: where a memory speaks, the reply ends with its answer; False lets the model go on, and what it adds is its own.
             stream: return an iterator over pieces of text; its `reply` is there when it has ended. One question only.
             batch_size: rows per batch.
@@ -354,66 +368,6 @@ class MemoryLM(Keeping):
         replies = self._run(made, memory, scope, readers, batch_size, options, brief=brief)
         return replies[0] if isinstance(question, str) else replies
 
-    @overload
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        memory: bool = ...,
-        scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
-        brief: bool = ...,
-        stream: Literal[False] = ...,
-        **options: Any,
-    ) -> Reply: ...
-    @overload
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        memory: bool = ...,
-        scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
-        brief: bool = ...,
-        *,
-        stream: Literal[True],
-        **options: Any,
-    ) -> Streamed: ...
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        memory: bool = True,
-        scope: str | None = None,
-        readers: Sequence[str] | None = None,
-        brief: bool = True,
-        stream: bool = False,
-        **options: Any,
-    ) -> Reply | Streamed:
-        """Answer the last message of a conversation. The memory is asked about that message alone; nothing is learned.
-
-        Where the conversation and the answer don't fit into the model's window, the oldest turns are left out; the system prompt
-        and the last message stay. Further arguments as for `ask`.
-
-        Args:
-            messages: `{"role": "system" | "user" | "assistant", "content": text}` each, the user's last.
-            memory: False for the base model alone.
-            scope: whose memories; None for the default.
-            readers: which readers may speak; None for all.
-            brief: where a memory speaks, the reply ends with its answer.
-            stream: return an iterator over pieces of text; its `reply` is there when it has ended.
-            options: for the model's own `generate`.
-
-        Raises:
-            InputError: if it is no conversation, or system prompt and last message are too long by themselves.
-            ConfigError: as `generate`.
-        """
-        checked = check_messages(messages)
-        longest = check_count("max_new_tokens", options.get("max_new_tokens", DEFAULTS["max_new_tokens"]), 1)
-        room = None if self.texts.window is None else max(1, self.texts.window - longest)
-        prompt = render_within(self.tokenizer, checked, room)
-        if stream:
-            return self._stream(prompt, memory, scope, readers, options, brief=brief)
-        (reply,) = self._run([prompt], memory, scope, readers, 1, options, brief=brief)
-        return reply
-
     def score(
         self,
         prompts: Sequence[str],
@@ -421,6 +375,7 @@ class MemoryLM(Keeping):
         memory: bool = True,
         scope: str | None = None,
         batch_size: int = 16,
+        readers: Choice = None,
     ) -> list[bool]:
         """Return per prompt whether every token of its target is the likeliest one when the target is fed (teacher forcing).
 
@@ -430,9 +385,11 @@ class MemoryLM(Keeping):
             memory: False for the base model alone.
             scope: whose memories; None for the default.
             batch_size: rows per batch.
+            readers: as for `generate`.
 
         Raises:
-            ConfigError: if there is no target for each prompt, or batch_size isn't positive.
+            ConfigError: if there is no target for each prompt, batch_size isn't positive, or a reader is unknown.
+            HostNotSupported: as `generate`.
         """
         prompts, targets = check_texts(prompts), check_texts(targets)
         if len(prompts) != len(targets):
@@ -442,13 +399,13 @@ class MemoryLM(Keeping):
         with self._lock:
             for begin in range(0, len(prompts), batch_size):
                 made = [Prompt(text=p, query=p, chat=False) for p in prompts[begin : begin + batch_size]]
-                starts, routes, _, _ = self._plan(made, memory, scope, None)
+                reading, _ = self._plan(made, memory, scope, readers)
                 goals = [
                     answer_tokens(self.tokenizer, one, start, target)
-                    for one, start, target in zip(made, starts, targets[begin : begin + batch_size], strict=True)
+                    for one, start, target in zip(made, reading.ids, targets[begin : begin + batch_size], strict=True)
                 ]
-                with self._voice(memory), self._fact.speaking(routes):
-                    hits += force_batch(self.model, self.tokenizer, starts, goals)
+                with self._voice(memory), self._readers.speaking(reading):
+                    hits += force_batch(self.model, self.tokenizer, reading.ids, goals)
         return hits
 
     def recall(self, query: str, k: int = 5, scope: str | None = None) -> list[Hit]:
@@ -470,10 +427,57 @@ class MemoryLM(Keeping):
         spoke: tuple[Spoke, ...] | None
         if isinstance(reply_or_query, Reply):
             query, spoke = reply_or_query.prompt, reply_or_query.memories
+            if not query:
+                return Explanation(query="", text="Nothing was looked up: the message tells something and asks nothing.", hits=())
         else:
             query, spoke = reply_or_query, None
         hits = self.recall(query, scope=scope)
         return Explanation(query=query, text=explain(hits, spoke), hits=tuple(hits))
+
+    def interference(
+        self,
+        question: str,
+        readers: Choice = None,
+        scope: str | None = None,
+        budget: float | None = None,
+        **options: Any,
+    ) -> Interference:
+        """Ask, and tell which reader moved the output by how much at each token: each is left out in turn.
+
+        Args:
+            question: as for `ask`.
+            readers: as for `ask`; None for all that the host carries.
+            scope: whose memories.
+            budget: nats that one reader may move one token's distribution by; `over` of the result names those above.
+            options: for the model's own `generate`.
+
+        Raises:
+            InputError: if the question is empty or too long.
+            ConfigError: if a reader is unknown, or the budget no positive number.
+            HostNotSupported: as `ask`.
+        """
+        check_text(question)
+        if budget is not None:
+            check_number("budget", budget)
+            if not budget > 0:
+                raise ConfigError(rule_got_do("A budget is a positive number of nats.", budget, "Give e.g. 1.0."))
+        prompt = render_question(self.tokenizer, question)
+        with self._lock:
+            chosen = self._readers.known if readers is None else readers
+            reading, _ = self._plan([prompt], True, scope, chosen)
+            with self._readers.speaking(reading):
+                (row,) = generate_batch(self.model, self.tokenizer, reading.ids, options, reading.answers)
+            return measure(
+                self.model,
+                self.tokenizer,
+                question,
+                reading.ids[0],
+                row,
+                reading.readers if reading.speakers[0] is not None else (),
+                lambda left_out: self._readers.speaking(reading, without=left_out),
+                self.handle.disabled,
+                budget,
+            )
 
     # -- calibrating -----------------------------------------------------------------------------------------------------------
 
@@ -525,6 +529,76 @@ class MemoryLM(Keeping):
             self._use(gate)
         return report
 
+    def injections(self, queries: Sequence[str], scope: str | None = None) -> Injections:
+        """Ask what no item has to do with, and return what spoke all the same. Their share is the false-injection rate.
+
+        Raises:
+            InputError: if a query is empty.
+            NotFound: as `items`.
+        """
+        asked = check_texts(list(queries))
+        with self._lock:
+            rows = self.router.route(asked, self._written_scope(scope))
+        woken = [(query, row[0].hit()) for query, row in zip(asked, rows, strict=True) if row and row[0].accepted]
+        return Injections(
+            queries=len(asked), woken=tuple(Woken(query=query, item=hit.item, score=hit.score) for query, hit in woken)
+        )
+
+    def settle(self, queries: Sequence[str], rate: float, scope: str | None = None) -> Settled:
+        """Raise the gate's threshold until at most a share of queries that no item has to do with wakes one; never lower it.
+
+        `lm.gate.save(path)` keeps it for `load(gate=path)`.
+
+        Args:
+            queries: what no item has to do with.
+            rate: the share.
+            scope: whose items; None for the default.
+
+        Raises:
+            InputError: if a query is empty.
+            ConfigError: if the rate isn't from 0 to 1.
+            NotFound: as `items`.
+        """
+        asked = check_texts(list(queries))
+        check_number("rate", rate)
+        if not 0 <= rate <= 1:
+            raise ConfigError(rule_got_do("A rate lies between 0 and 1.", rate, "Give e.g. 0.01."))
+        with self._lock:
+            margins = loudest(self.router, asked, self._written_scope(scope))
+            gate, settled = raise_threshold(self.gate, margins, rate, facts=self.store.count(self._scope(scope)))
+            self._use(gate)
+        return settled
+
+    def calibrate_readers(
+        self,
+        examples: Sequence[Example],
+        *,
+        progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
+    ) -> list[Combination]:
+        """Try every combination of readers on examples; the best one is what "auto" means from now on.
+
+        The facts are taught to a store of their own: what was learned here isn't touched. The choice is kept with the gate:
+        `lm.gate.save(path)` keeps both.
+
+        Args:
+            examples: facts with queries that ask for them (`same`, the fact's own wording first), and queries that must change
+                nothing (`other`, `absent`). Not those that you will report.
+            progress: called with a stage, how much of it is done, and its size.
+
+        Returns:
+            Every combination, measured, the best by harmonic mean first; of equals the one with fewer readers.
+
+        Raises:
+            ConfigError: if the examples ask for nothing, or leave nothing that must not change.
+        """
+        with (
+            self._lock,
+            taught(examples, self.gate, encoder=self.encoder, reader=self.texts, config=self.config, progress=progress) as router,
+        ):
+            found = compare(self.model, self.tokenizer, self._readers, router, examples, progress=progress)
+            self._use(replace(self.gate, about={**self.gate.about, "readers": kept(found)}))
+        return found
+
     # -- inside --------------------------------------------------------------------------------------------------------------
 
     def _written_scope(self, scope: str | None) -> str:
@@ -563,42 +637,34 @@ class MemoryLM(Keeping):
             )
         return ids
 
-    def _routes_of(self, queries: Sequence[str], memory: bool, scope: str | None) -> list[Candidate | None]:
+    def _routes_of(self, queries: Sequence[str | None], memory: bool, scope: str | None) -> list[Candidate | None]:
         """Return for each query the item that speaks, if the gate accepts one."""
-        if not memory:
-            return [None] * len(queries)
-        rows = self.router.route(queries, self._scope(scope))
-        return [row[0] if row and row[0].accepted else None for row in rows]
-
-    def _route(self, prompt: Prompt, ids: tuple[int, ...], candidate: Candidate | None) -> Route | None:
-        if candidate is None:
-            return None
-        answers = tuple((answer_tokens(self.tokenizer, prompt, ids, text), weight) for text, weight in candidate.answers)
-        return Route(prompt=ids, answers=answers, strength=self.config.strength)
+        asked = [i for i, query in enumerate(queries) if memory and query is not None]
+        found: list[Candidate | None] = [None] * len(queries)
+        rows = self.router.route([query for query in queries if query is not None] if asked else [], self._scope(scope))
+        for i, row in zip(asked, rows, strict=True):
+            if row and row[0].accepted:
+                found[i] = row[0]
+        return found
 
     def _voice(self, memory: bool) -> AbstractContextManager[None]:
         """Return the context in which the model runs: with every attached memory, or alone."""
         return nullcontext() if memory else self.handle.disabled()
 
-    def _check_readers(self, readers: Sequence[str] | None) -> bool:
-        return readers is None or POINTER in check_names("Readers", readers, READERS)
-
-    def _plan(
-        self, prompts: Sequence[Prompt], memory: bool, scope: str | None, readers: Sequence[str] | None
-    ) -> tuple[list[tuple[int, ...]], list[Route | None], list[Candidate | None], float]:
-        """Return token ids, routes, speaking candidates and the milliseconds it took."""
+    def _plan(self, prompts: Sequence[Prompt], memory: bool, scope: str | None, readers: Choice) -> tuple[Reading, float]:
+        """Return how a batch is read out, and the milliseconds it took to decide."""
         begun = time.perf_counter()
+        chosen = self._readers.choose(readers, self.gate)
         ids = [self._ids(p) for p in prompts]
-        candidates = self._routes_of([p.query for p in prompts], memory and self._check_readers(readers), scope)
-        routes = [self._route(p, i, c) for p, i, c in zip(prompts, ids, candidates, strict=True)]
-        return ids, routes, candidates, (time.perf_counter() - begun) * 1000
+        speakers = self._routes_of([p.query for p in prompts], memory and bool(chosen), scope)
+        return self._readers.read_out(prompts, ids, speakers, chosen), (time.perf_counter() - begun) * 1000
 
     def _run(
         self,
         prompts: Sequence[Prompt],
         memory: bool,
         scope: str | None,
-        readers: Sequence[str] | None,
+        readers: Choice,
         batch_size: int,
         options: dict[str, Any],
         *,
@@ -606,34 +672,41 @@ class MemoryLM(Keeping):
     ) -> list[Reply]:
         check_count("batch_size", batch_size, 1)
         for prompt in prompts:
-            check_text(prompt.query)
+            _check_query(prompt)
         replies: list[Reply] = []
         with self._lock:
             for begin in range(0, len(prompts), batch_size):
                 batch = prompts[begin : begin + batch_size]
-                ids, routes, candidates, route_ms = self._plan(batch, memory, scope, readers)
+                reading, route_ms = self._plan(batch, memory, scope, readers)
                 begun = time.perf_counter()
-                with self._voice(memory), self._fact.speaking(routes):
-                    rows = generate_batch(self.model, self.tokenizer, ids, options, _answers(routes) if brief else ())
+                with self._voice(memory), self._readers.speaking(reading):
+                    rows = generate_batch(self.model, self.tokenizer, reading.ids, options, reading.answers if brief else ())
                 generate_ms = (time.perf_counter() - begun) * 1000
                 parts = {"route": route_ms / len(batch), "generate": generate_ms / len(batch)}
-                replies += [self._reply(p, row, c, parts, scope) for p, row, c in zip(batch, rows, candidates, strict=True)]
+                replies += [
+                    self._reply(p, row, reading, i, parts, scope) for i, (p, row) in enumerate(zip(batch, rows, strict=True))
+                ]
         return replies
 
+    def _learn_one(self, text: str, source: str, scope: str | None) -> Learned:
+        return self.learn(text, source=source, scope=scope)
+
     def _reply(
-        self, prompt: Prompt, row: Sequence[int], candidate: Candidate | None, parts: dict[str, float], scope: str | None
+        self, prompt: Prompt, row: Sequence[int], reading: Reading, place: int, parts: dict[str, float], scope: str | None
     ) -> Reply:
         spoke: tuple[Spoke, ...] = ()
+        candidate = reading.speakers[place]
         if candidate is not None and candidate.verdict is not None:
             # only a counter: an answer isn't lost because its use can't be counted
             with suppress(StoreError):
                 self.store.touch([candidate.item.id], self._scope(scope))
-            spoke = (Spoke(item=candidate.item, score=candidate.verdict.score, weight=self.config.strength),)
+            weight = self.config.strength if POINTER in reading.readers else 0.0
+            spoke = (Spoke(item=candidate.item, score=candidate.verdict.score, weight=weight, readers=reading.readers),)
         return Reply(
             text=self.tokenizer.decode(row, skip_special_tokens=True),
             token_ids=tuple(row),
             memories=spoke,
-            prompt=prompt.query,
+            prompt=prompt.query or "",
             ms=sum(parts.values()),
             parts=dict(parts),
         )
@@ -643,25 +716,27 @@ class MemoryLM(Keeping):
         prompt: Prompt,
         memory: bool,
         scope: str | None,
-        readers: Sequence[str] | None,
+        readers: Choice,
         options: dict[str, Any],
         *,
         brief: bool,
+        finish: Callable[[Reply], Reply] = lambda reply: reply,
     ) -> Streamed:
-        check_text(prompt.query)
+        _check_query(prompt)
 
         def run(send: Callable[[str], None]) -> Reply:
             with self._lock:
-                ids, routes, candidates, route_ms = self._plan([prompt], memory, scope, readers)
+                reading, route_ms = self._plan([prompt], memory, scope, readers)
                 begun = time.perf_counter()
-                with self._voice(memory), self._fact.speaking(routes):
-                    until = _answers(routes) if brief else ()
-                    row = stream_batch(self.model, self.tokenizer, ids[0], options, send, until)
+                with self._voice(memory), self._readers.speaking(reading):
+                    until = reading.answers if brief else ()
+                    row = stream_batch(self.model, self.tokenizer, reading.ids[0], options, send, until)
                 parts = {"route": route_ms, "generate": (time.perf_counter() - begun) * 1000}
-                return self._reply(prompt, row, candidates[0], parts, scope)
+                return finish(self._reply(prompt, row, reading, 0, parts, scope))
 
         return Streamed(run)
 
 
-def _answers(routes: Sequence[Route | None]) -> list[Answers]:
-    return [() if route is None else tuple(tokens for tokens, _ in route.answers) for route in routes]
+def _check_query(prompt: Prompt) -> None:
+    if prompt.query is not None:
+        check_text(prompt.query)

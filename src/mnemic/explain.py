@@ -13,7 +13,7 @@ def explain(hits: Sequence[Hit], spoke: Sequence[Spoke] | None) -> str:
         spoke: the memories of a reply; None when only a query is explained.
     """
     if spoke:
-        lines = [f'"{s.item.text}" spoke (score {s.score:.2f}, {s.weight:.0%} of the next-token distribution).' for s in spoke]
+        lines = [f'"{s.item.text}" spoke (score {s.score:.2f}, {_share(s)}).' for s in spoke]
         return "\n".join([*lines, *(_beside(h) for h in hits if all(h.item.id != s.item.id for s in spoke))])
     if not hits:
         return "Nothing is stored that resembles this: the base model speaks alone."
@@ -25,6 +25,16 @@ def explain(hits: Sequence[Hit], spoke: Sequence[Spoke] | None) -> str:
     else:
         head = "No memory speaks: the base model is used as it is."
     return "\n".join([head, *(_beside(h) for h in hits if h is not best or not best.accepted)])
+
+
+def _share(spoke: Spoke) -> str:
+    """Return in words how loudly a memory spoke."""
+    others = [name for name in spoke.readers if name != "pointer"]
+    through = f"through {' and '.join(others)}"
+    if not spoke.weight:
+        return through
+    share = f"{spoke.weight:.0%} of the next-token distribution"
+    return f"{share}, and {through}" if others else share
 
 
 def _beside(hit: Hit) -> str:

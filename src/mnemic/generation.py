@@ -18,10 +18,13 @@ DEFAULTS: dict[str, Any] = {"max_new_tokens": 64, "do_sample": False}
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What the model is fed (`text`), and what is looked up for it (`query`). chat: `text` holds its special tokens already."""
+    """What the model is fed (`text`), and what is looked up for it (`query`), None for nothing.
+
+    chat: `text` holds its special tokens already.
+    """
 
     text: str
-    query: str
+    query: str | None
     chat: bool
 
 
@@ -153,6 +156,15 @@ def force_batch(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], go
         out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=longest + 1)
     best = out.logits[:, :-1].argmax(dim=-1)
     return [best[row, best.shape[1] - len(goal) :].tolist() == list(goal) for row, goal in enumerate(goals)]
+
+
+def forced_outputs(model: Any, prompt: Sequence[int], reply: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return the logits `[T, V]` of a reply's T tokens when prompt and reply are fed, and the states `[T, D]` before the head."""
+    ids = torch.tensor([[*prompt, *reply]], device=model.device)
+    with torch.inference_mode():
+        out = model(input_ids=ids, use_cache=False, output_hidden_states=True)
+    places = slice(len(prompt) - 1, -1)
+    return out.logits[0, places], out.hidden_states[-1][0, places]
 
 
 def stream_batch(

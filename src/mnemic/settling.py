@@ -4,7 +4,8 @@ The fit sets its thresholds pair by pair; a query in a store of many facts meets
 them decides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -15,8 +16,10 @@ from .memories.fact import FactConfig, Gate, Router
 from .memories.fact.calibrate import Example
 from .memories.fact.texts import TextReader
 from .store import open_store
+from .types import FloatArray
 
-_SCOPE = "default"
+SCOPE = "default"
+"""Where facts are taught for a trial."""
 _TOGETHER = 64
 """Queries routed together."""
 
@@ -29,6 +32,41 @@ class Settled:
     queries: int
     before: float
     after: float
+
+
+@contextmanager
+def taught(
+    examples: Sequence[Example],
+    gate: Gate,
+    *,
+    encoder: Encoder,
+    reader: TextReader,
+    config: FactConfig | None = None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
+) -> Iterator[Router]:
+    """Teach the examples' facts to an empty store of their own, and route in it for the length of the block.
+
+    Args:
+        examples: whose facts.
+        gate: that decides.
+        encoder: the text encoder that the gate was fitted with.
+        reader: the host that it was fitted with.
+        config: of the fact memory.
+        progress: called with "teach", how many facts are taught, and how many there are.
+    """
+    with open_store(":memory:") as store:
+        store.open_for(encoder.id, encoder.dim)
+        router = Router(store, gate, config or FactConfig(), encoder.encode, reader)
+        known = 0
+
+        def one_more() -> None:
+            nonlocal known
+            known += 1
+            progress("teach", known, len(examples))
+
+        lessons = make_lessons([e.fact for e in examples], None, None, None, SCOPE, force=False)
+        Teacher(store, router, encoder).learn(lessons, one_more)
+        yield router
 
 
 def settle(
@@ -58,27 +96,39 @@ def settle(
     queries = [query for example in examples for query in example.absent]
     if not queries:
         return gate, Settled(facts=len(examples), queries=0, before=0.0, after=0.0)
-    loudest: list[float] = []
-    with open_store(":memory:") as store:
-        store.open_for(encoder.id, encoder.dim)
-        router = Router(store, gate, config or FactConfig(), encoder.encode, reader)
-        taught = 0
+    with taught(examples, gate, encoder=encoder, reader=reader, config=config, progress=progress) as router:
+        margins = loudest(router, queries, SCOPE, progress=progress)
+    return raise_threshold(gate, margins, rate, facts=len(examples))
 
-        def one_more() -> None:
-            nonlocal taught
-            taught += 1
-            progress("teach", taught, len(examples))
 
-        lessons = make_lessons([e.fact for e in examples], None, None, None, _SCOPE, force=False)
-        Teacher(store, router, encoder).learn(lessons, one_more)
-        for begin in range(0, len(queries), _TOGETHER):
-            for row in router.route(queries[begin : begin + _TOGETHER], _SCOPE):
-                loudest.append(max((c.verdict.subject for c in row if c.verdict is not None and c.accepted), default=-np.inf))
-            progress("settle", len(loudest), len(queries))
-    margins = np.array(loudest)
+def loudest(
+    router: Router,
+    queries: Sequence[str],
+    scope: str,
+    *,
+    progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
+) -> FloatArray:
+    """Return for each query by how much the most alike item that may speak is above the subject's threshold; -inf for none."""
+    found: list[float] = []
+    for begin in range(0, len(queries), _TOGETHER):
+        for row in router.route(queries[begin : begin + _TOGETHER], scope):
+            found.append(max((c.verdict.subject for c in row if c.verdict is not None and c.accepted), default=-np.inf))
+        progress("settle", len(found), len(queries))
+    return np.array(found, dtype=np.float32)
+
+
+def raise_threshold(gate: Gate, margins: FloatArray, rate: float, *, facts: int) -> tuple[Gate, Settled]:
+    """Return the gate with a subject's threshold above which at most `rate` of the margins lie, and what was measured.
+
+    Args:
+        gate: the gate that the margins were measured with.
+        margins: as `loudest` returned them.
+        rate: share of the queries that may wake a memory.
+        facts: how many facts they were measured among.
+    """
     raised = max(0.0, float(np.quantile(margins, 1 - rate, method="higher")))
     found = Settled(
-        facts=len(examples), queries=len(queries), before=float((margins >= 0).mean()), after=float((margins > raised).mean())
+        facts=facts, queries=len(margins), before=float((margins >= 0).mean()), after=float((margins > raised).mean())
     )
     # just above the last one that may not fire
     threshold = float(np.nextafter(gate.subject_threshold + raised, np.inf)) if raised else gate.subject_threshold

@@ -159,11 +159,15 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Spoke:
-    """A memory that spoke in a reply: gate probability `score`, share of the output distribution `weight`."""
+    """A memory that spoke in a reply: gate probability `score`, the pointer's share of the output distribution `weight`.
+
+    `weight` is 0 where the pointer isn't among the `readers` that read the item out.
+    """
 
     item: Item
     score: float
     weight: float
+    readers: tuple[str, ...] = ("pointer",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +178,9 @@ class Reply:
     token_ids: tuple[int, ...]
     memories: tuple[Spoke, ...] = ()
     prompt: str = ""
+    """What was looked up; empty where a message only tells something."""
+    learned: tuple[Learned, ...] = ()
+    """What `chat` remembered of the message."""
     ms: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage: "encode", "route", "generate"."""

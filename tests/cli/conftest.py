@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from mnemic.cli import app
 from mnemic.errors import InputError, rule_got_do
+from mnemic.interference import Influence, Interference
 from mnemic.types import Hit, Item, Learned, Reply, Spoke
 
 ITEM = Item(
@@ -60,6 +61,9 @@ class FakeLM:
     learned: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     closed: bool = False
+    readers: tuple[str, ...] = ("pointer",)
+    weight: float = 0.9
+    moved: list[tuple[str, Any, float | None]] = field(default_factory=list)
     before_learn: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "FakeLM":
@@ -84,7 +88,7 @@ class FakeLM:
 
     def ask(self, question: str, *, memory: bool = True, stream: bool = False, **options: Any) -> Any:
         self.asked.append((question, {"memory": memory, **options}))
-        spoke = (Spoke(item=ITEM, score=0.98, weight=0.9),) if memory and "dog" in question else ()
+        spoke = (Spoke(item=ITEM, score=0.98, weight=self.weight, readers=self.readers),) if memory and "dog" in question else ()
         reply = Reply(text="Biscuit" if spoke else "I don't know", token_ids=(1, 2), memories=spoke, prompt=question, ms=12.0)
         self.stream = FakeStream(reply)
         return self.stream if stream else reply
@@ -94,6 +98,11 @@ class FakeLM:
             return []
         accepted = "dog" in query
         return [Hit(item=ITEM, score=0.98 if accepted else 0.02, parts={"cosine": 0.7}, accepted=accepted)][:k]
+
+    def interference(self, query: str, readers: Any, *, budget: float | None) -> Interference:
+        self.moved.append((query, readers, budget))
+        one = Influence(reader="pointer", kl=(2.0,), logprob=(1.5,), norm=(0.0,))
+        return Interference(query=query, tokens=("Bis",), influences=(one,), together=(2.5,), budget=budget)
 
     def why(self, query: str) -> FakeExplanation:
         return FakeExplanation("Biscuit spoke: 0.98 is above 0.50.", tuple(self.recall(query)), 0.5)

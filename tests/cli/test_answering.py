@@ -22,7 +22,7 @@ def test_the_answer_alone_is_on_standard_output(cli: Cli, fake: FakeLM) -> None:
     done = cli("ask", "What", "is", "my", "dog", "called?")
     assert (done.exit_code, done.stdout) == (0, "Biscuit\n")
     assert "memory a1 (score 0.98, weight 0.90): My dog is called Biscuit." in done.stderr
-    assert fake.asked == [("What is my dog called?", {"memory": True, "brief": True, "max_new_tokens": 64})]
+    assert fake.asked == [("What is my dog called?", {"memory": True, "readers": None, "brief": True, "max_new_tokens": 64})]
 
 
 def test_no_memory_found_is_no_error_but_said(cli: Cli, fake: FakeLM) -> None:
@@ -57,7 +57,7 @@ def test_a_question_from_standard_input(cli: Cli, fake: FakeLM) -> None:
 def test_sampling_options_reach_generate(cli: Cli, fake: FakeLM) -> None:
     cli("ask", "dog", "--temperature", "0.7", "--top-p", "0.9", "--max-new-tokens", "5")
     sampling = {"do_sample": True, "temperature": 0.7, "top_p": 0.9}
-    assert fake.asked[0][1] == {"memory": True, "brief": True, "max_new_tokens": 5, **sampling}
+    assert fake.asked[0][1] == {"memory": True, "readers": None, "brief": True, "max_new_tokens": 5, **sampling}
     cli("ask", "dog", "--no-brief")
     assert fake.asked[1][1]["brief"] is False
     assert cli("ask", "dog", "--top-p", "0.9").exit_code == 2
@@ -67,7 +67,7 @@ def test_ask_json(cli: Cli, fake: FakeLM) -> None:
     reply = json.loads(cli("ask", "my dog", "--json", "--stream").stdout)
     assert reply["text"] == "Biscuit"
     assert reply["memories"][0]["item"]["id"] == "a1"
-    assert set(reply) == {"text", "token_ids", "memories", "prompt", "ms", "parts"}
+    assert set(reply) == {"text", "token_ids", "memories", "prompt", "learned", "ms", "parts"}
 
 
 def test_recall_is_tab_separated_without_a_terminal(cli: Cli, fake: FakeLM) -> None:
@@ -87,6 +87,33 @@ def test_recall_without_a_memory_that_speaks_says_so(cli: Cli, fake: FakeLM, que
 def test_recall_json(cli: Cli, fake: FakeLM) -> None:
     assert json.loads(cli("recall", "my dog", "--json").stdout)[0]["parts"] == {"cosine": 0.7}
     assert json.loads(cli("recall", "nothing", "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "readers"), [(("kv",), ["kv"]), (("pointer", "hidden"), ["pointer", "hidden"]), (("auto",), "auto")]
+)
+def test_readers_are_handed_on(cli: Cli, fake: FakeLM, given: tuple[str, ...], readers: object) -> None:
+    cli("ask", "my dog", *(word for name in given for word in ("--readers", name)))
+    assert fake.asked[0][1]["readers"] == readers
+
+
+def test_what_spoke_says_through_which_readers(cli: Cli, fake: FakeLM) -> None:
+    assert "(score 0.98, weight 0.90)" in cli("ask", "my dog").stderr
+    fake.readers, fake.weight = ("kv", "hidden"), 0.0
+    assert "(score 0.98, kv, hidden)" in cli("ask", "my dog").stderr
+    fake.readers, fake.weight = ("pointer", "kv"), 0.9
+    assert "(score 0.98, weight 0.90, kv)" in cli("ask", "my dog").stderr
+
+
+def test_why_shows_what_each_reader_moved(cli: Cli, fake: FakeLM) -> None:
+    done = cli("why", "my", "dog", "--readers", "pointer", "--readers", "kv", "--budget", "1")
+    assert fake.moved == [("my dog", ["pointer", "kv"], 1.0)]
+    assert done.stdout.splitlines()[1:] == ["Bis\tpointer\t2.000\t+1.500\t0.000", "Bis\ttogether\t2.500\t\t"]
+    assert "Over the budget of 1 nats: pointer." in done.stderr
+    said = json.loads(cli("why", "my dog", "--readers", "auto", "--json").stdout)
+    assert fake.moved[1] == ("my dog", "auto", None)
+    assert (said["explanation"]["threshold"], said["interference"]["together"], said["over"]) == (0.5, [2.5], [])
+    assert "--budget only means something with --readers" in cli("why", "my dog", "--budget", "1").stderr
 
 
 def test_why(cli: Cli, fake: FakeLM) -> None:

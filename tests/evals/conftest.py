@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from mnemic.types import Item, Learned, Reply, Spoke
+from mnemic.types import Hit, Item, Learned, Reply, Spoke
 
 
 class Words:
@@ -35,7 +35,9 @@ class Encoder:
 class FakeLM:
     """Knows nothing by itself. With memory it calls `fires(text, facts)`, which names a fact and what is said, or None."""
 
-    def __init__(self, fires=None, obeys=True, breaks_after=None):
+    def __init__(self, fires=None, obeys=True, breaks_after=None, leaks=None):
+        self.leaks = leaks
+        self.calls_by_reader = {}
         self.fires = fires or (lambda text, facts: None)
         self.obeys = obeys
         self.breaks_after = breaks_after
@@ -63,21 +65,32 @@ class FakeLM:
         said = f" base{Words.id(text) % 97}"
         return Reply(text=said, token_ids=(Words.id(said), length))
 
-    def _many(self, kind, texts, memory, batch_size, max_new_tokens):
+    @property
+    def readers_seen(self):
+        return list(self.calls_by_reader)
+
+    def _many(self, kind, texts, memory, batch_size, max_new_tokens, readers):
+        self.calls_by_reader.setdefault(readers, []).append((kind, memory, tuple(texts)))
         if self.breaks_after is not None and len(self.calls) >= self.breaks_after:
             raise KeyboardInterrupt
         assert len(texts) <= batch_size
         self.calls.append((kind, memory, tuple(texts)))
-        return [self._reply(text, memory, max_new_tokens) for text in texts]
+        length = max_new_tokens + (readers is not None and readers == self.leaks)
+        return [self._reply(text, memory, length) for text in texts]
 
     def generate(self, texts, *, memory, readers, batch_size, max_new_tokens):
-        return self._many("generate", texts, memory, batch_size, max_new_tokens)
+        return self._many("generate", texts, memory, batch_size, max_new_tokens, readers)
 
     def ask(self, texts, *, memory, readers, batch_size, max_new_tokens):
-        return self._many("ask", texts, memory, batch_size, max_new_tokens)
+        return self._many("ask", texts, memory, batch_size, max_new_tokens, readers)
 
-    def score(self, prompts, targets, *, memory):
-        replies = self._many("score", prompts, memory, len(prompts), 1)
+    def recall(self, query, k):
+        found = self.fires(query, self.facts)
+        fact = found[0] if found is not None else self.facts[0]
+        return [Hit(item=item(fact), score=0.9, parts={}, accepted=found is not None)]
+
+    def score(self, prompts, targets, *, memory, readers):
+        replies = self._many("score", prompts, memory, len(prompts), 1, readers)
         return [reply.text.strip() == target for reply, target in zip(replies, targets, strict=True)]
 
     def calibrate(self, examples, *, among, progress):

@@ -55,6 +55,34 @@ def config(data, **settings):
     return EditsConfig(**{"data": data, "n": N, "batch_size": 4, "long_answer": 0, **settings})
 
 
+def test_readers_after_the_first_are_asked_only_where_a_memory_speaks(data, fake):
+    lm, loads = fake(fires=knows)
+    result = run(config(data, readers=("pointer", "kv", "pointer+kv"), arms=("base",)), loads=loads)
+    assert shares(result.arms["kv"]) == shares(result.arms["pointer"]) == shares(result.arms["pointer+kv"])
+    assert lm.readers_seen == [None, ("pointer",), ("kv",), ("pointer", "kv")]
+    asked = {arm: sum(len(texts) for kind, _, texts in calls if kind != "score") for arm, calls in lm.calls_by_reader.items()}
+    loud = N * 3
+    # of six columns the first batch of four is asked whole, for a check; the other two probes only where a memory speaks
+    assert asked[("kv",)] == asked[("pointer", "kv")] == loud + 3 * 4
+    assert asked[("pointer",)] == N * len(COLUMNS)
+    arm = result.arms["kv"]
+    assert (arm.silent.n, arm.silent.value) == (3 * 4, 1.0)
+    assert result.arms["base"].silent is None
+
+
+def test_a_memory_that_changes_what_it_is_silent_on_is_found(data, fake):
+    _, loads = fake(fires=knows, leaks=("kv",))
+    result = run(config(data, readers=("pointer", "kv"), arms=("base",), forced=False), loads=loads)
+    assert result.arms["pointer"].silent.value == 1.0
+    assert result.arms["kv"].silent.value == 0.0
+
+
+@pytest.mark.parametrize("readers", [("pointer", "kv+voice"), ("kv+kv",), ("",)])
+def test_readers_that_are_none_are_refused_before_a_model_is_loaded(data, readers):
+    with pytest.raises(ConfigError, match="are among pointer, kv, hidden, each once"):
+        config(data, readers=readers)
+
+
 def shares(arm):
     return {name: interval.value for name, interval in arm.columns.items()}
 

@@ -251,7 +251,7 @@ def test_gradient_checkpointing_with_a_cache_is_refused(model):
 
 
 def test_a_site_that_is_not_there(model):
-    with pytest.raises(HostNotSupported, match=r"a block from 0 to 2. Got: \('block', 3\) of memory 'counting'"):
+    with pytest.raises(HostNotSupported, match=r"a block or an attention from 0 to 2. Got: \('block', 3\) of memory 'counting'"):
         attach(model, Counting(sites=(Site("block", 3),)))
 
 

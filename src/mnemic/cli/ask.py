@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError, rule_got_do
-from ..types import Reply
+from ..types import Reply, Spoke
 from . import options, output, session
 
 
@@ -18,6 +18,7 @@ def ask(
     scope: options.Scope = "default",
     encoder: options.Encoder = None,
     memory: Annotated[bool, typer.Option("--memory/--no-memory", help="Answer with the memory, or as the base model.")] = True,
+    readers: options.Readers = None,
     brief: Annotated[
         bool, typer.Option("--brief/--no-brief", help="End with the memory's answer, or let the model go on after it.")
     ] = True,
@@ -40,20 +41,21 @@ def ask(
     The answer goes to standard output; which memory spoke, and how sure it was, to standard error.
     """
     text = _question(question)
-    options_of_generate = _generate_options(max_new_tokens, temperature, top_p, seed)
+    choices: dict[str, Any] = {"readers": options.chosen_readers(readers), "brief": brief}
+    choices |= _generate_options(max_new_tokens, temperature, top_p, seed)
     streamed = (output.out.is_terminal if stream is None else stream) and not as_json
     # without memory there is nothing to look into
     with session.open_memory(model, store if memory else ":memory:", encoder, scope) as lm:
         if streamed:
             # closed whatever happens, or an interrupted answer would be generated to its end
-            with closing(lm.ask(text, memory=memory, brief=brief, stream=True, **options_of_generate)) as pieces:
+            with closing(lm.ask(text, memory=memory, stream=True, **choices)) as pieces:
                 for piece in pieces:
                     sys.stdout.write(output.clean(piece))
                     sys.stdout.flush()
                 sys.stdout.write("\n")
                 reply = pieces.reply
         else:
-            reply = lm.ask(text, memory=memory, brief=brief, **options_of_generate)
+            reply = lm.ask(text, memory=memory, **choices)
     if as_json:
         output.emit_json(reply)
         return
@@ -87,11 +89,14 @@ def _generate_options(max_new_tokens: int, temperature: float | None, top_p: flo
     return chosen
 
 
+def _loudness(spoke: Spoke) -> str:
+    others = [name for name in spoke.readers if name != "pointer"]
+    return ", ".join(([f"weight {spoke.weight:.2f}"] if spoke.weight else []) + others)
+
+
 def _show_memories(reply: Reply, *, memory: bool) -> None:
     for spoke in reply.memories:
-        output.note(
-            f"memory {spoke.item.id} (score {spoke.score:.2f}, weight {spoke.weight:.2f}): {output.line(spoke.item.text)}"
-        )
+        output.note(f"memory {spoke.item.id} (score {spoke.score:.2f}, {_loudness(spoke)}): {output.line(spoke.item.text)}")
     if not reply.memories:
         output.note(
             "No memory fits this question: the base model answered." if memory else "Memory was off: the base model answered."

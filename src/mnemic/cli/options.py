@@ -30,4 +30,18 @@ Encoder = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output and nothing else there.")]
+Readers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--readers",
+        metavar="NAME",
+        help="How an accepted memory is read out: pointer, kv, hidden (may be repeated), or auto.",
+        show_default="pointer",
+    ),
+]
 K = Annotated[int, typer.Option("-k", min=1, max=1000, metavar="N", help="How many items at most.")]
+
+
+def chosen_readers(names: list[str] | None) -> list[str] | str | None:
+    """Return the readers that were named, as the library takes them."""
+    return "auto" if names == ["auto"] else names or None

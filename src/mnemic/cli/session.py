@@ -24,6 +24,8 @@ def interactive() -> bool:
 def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new: bool = False) -> Iterator["MemoryLM"]:
     """Load the model and open the store, and close both. Only with `new` is a store made that isn't there.
 
+    The gate is that of MNEMIC_GATE, a file, or else the one of the package.
+
     Raises:
         NotFound: if there is no store at that place, or it was never taught anything in that scope but in others.
     """
@@ -36,7 +38,8 @@ def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new:
     with output.waiting(f"Loading {model} ..."):
         from ..assistant import load
 
-        memory = load(model=model, store=store, encoder=encoder, scope=scope, notify=output.note)
+        gate = os.environ.get("MNEMIC_GATE") or None
+        memory = load(model=model, store=store, encoder=encoder, scope=scope, gate=gate, notify=output.note)
     with memory:
         yield memory
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from ..arguments import check_names
 from ..errors import ConfigError, rule_got_do
+from ..readers import AUTO, READERS
 from . import datasets, generator
+from .arms import readers_of
 from .columns import Column, Probe, columns_of, probes_of
 from .environment import Environment
 from .recipe import Recipe
@@ -36,7 +39,8 @@ class EditsConfig:
     device: str | None = None
     """Where the model runs; None for where it is loaded by default."""
     readers: tuple[str, ...] = ("pointer",)
-    """Readers of the memory, each an arm of its own."""
+    """Readers of the memory, each an arm of its own; "pointer+kv" for two together, "auto" for what calibration chose. What no
+    memory speaks to isn't generated again for the second arm and those after it, but for every eighth batch."""
     arms: tuple[str, ...] = ARMS
     """Which of the arms base, oracle, rag and rule stand beside; base is always there."""
     max_new_tokens: int | None = None
@@ -83,6 +87,10 @@ class EditsConfig:
                     "Correct the names.",
                 )
             )
+        for arm in self.readers:
+            named = readers_of(arm)
+            if named != AUTO:
+                check_names(f"The readers of {arm!r}", named, READERS, least=1)
         if self.held_out and self.data is not None and self.calibrate_from < self.start + self.n:
             raise ConfigError(
                 rule_got_do(
@@ -113,6 +121,11 @@ class Plan:
         beside = [name for name in ARMS if name == "base" or name in self.config.arms]
         return [*beside, *self.config.readers, *(f"{r}{HELD_OUT}" for r in self.config.readers if self.held)]
 
+    def first_reader(self, arm: str) -> str | None:
+        """Return the first of the arms whose gate is the same as this one's; None for an arm without memory."""
+        suffix = HELD_OUT if arm.endswith(HELD_OUT) else ""
+        return f"{self.config.readers[0]}{suffix}" if arm.removesuffix(suffix) in self.config.readers else None
+
     def batches(self, column: Column) -> list[list[Probe]]:
         """Return a column's probes in the batches that every arm sees."""
         size = self.config.batch_size
@@ -127,35 +140,50 @@ def make_plan(config: EditsConfig) -> Plan:
         ConfigError: if the data has fewer records, or too few relations, than the settings ask for.
         InputError: if the file can't be used.
     """
-    if config.data is None:
-        records = generator.generate(config.start + config.n, config.seed, config.split, probes=max(2, config.probes))
-        name, data = "invented facts", {"shape": "generated", "seed": config.seed, "split": config.split}
-    else:
-        loaded = datasets.load(config.data)
-        records = list(loaded.records)
-        name, data = config.data.name, {"shape": loaded.shape, "sha256": loaded.sha256}
+    records, data = read_data(config.data, config.start + config.n, config.seed, config.split, probes=max(2, config.probes))
     taught = tuple(records[config.start : config.start + config.n])
-    if len(taught) < config.n:
-        raise ConfigError(
-            rule_got_do(
-                f"The data must hold start + n records ({config.start + config.n}).",
-                f"{len(records)} in {name}",
-                "Lower n or start.",
-            )
-        )
     held = _held_out(taught, config)
     left = len(records) - config.calibrate_from if config.data is not None else 0
     columns = columns_of(taught, forced=config.forced, long_answer=config.long_answer)
     asked = {number for number, record in enumerate(taught) if not held or record.relation in held}
     return Plan(
         config=config,
-        data={"name": name, **data, "records": len(taught), "held_out": list(held)},
+        data={**data, "records": len(taught), "held_out": list(held)},
         taught=taught,
         held=held,
         calibration=_recipe(held, left, config) if held else None,
         columns=columns,
         probes={c.name: [p for p in probes_of(c, taught, config.probes) if p.record in asked] for c in columns},
     )
+
+
+def read_data(path: Path | None, count: int, seed: int, split: Split, *, probes: int) -> tuple[list[EditRecord], dict[str, Any]]:
+    """Return the records of a file, all of them, or as many invented ones as needed, and what is published about them.
+
+    Args:
+        path: a file of edits; None for invented facts.
+        count: how many records there must be.
+        seed: of invented facts.
+        split: wordings of invented facts.
+        probes: at most so many probes of an invented fact per column.
+
+    Raises:
+        ConfigError: if the file has fewer records.
+        InputError: if the file can't be used.
+    """
+    if path is None:
+        made = generator.generate(count, seed, split, probes=probes)
+        return made, {"name": "invented facts", "shape": "generated", "seed": seed, "split": split}
+    loaded = datasets.load(path)
+    if len(loaded.records) < count:
+        raise ConfigError(
+            rule_got_do(
+                f"The data must hold start + n records ({count}).",
+                f"{len(loaded.records)} in {path.name}",
+                "Lower `start`, or how many are taught.",
+            )
+        )
+    return list(loaded.records), {"name": path.name, "shape": loaded.shape, "sha256": loaded.sha256}
 
 
 def _held_out(taught: Sequence[EditRecord], config: EditsConfig) -> tuple[str, ...]:

@@ -46,18 +46,18 @@ class BenchLM(Protocol):
         ...
 
     def generate(
-        self, prompt: list[str], *, memory: bool, readers: Sequence[str] | None, batch_size: int, **options: Any
+        self, prompt: list[str], *, memory: bool, readers: Sequence[str] | str | None, batch_size: int, **options: Any
     ) -> list[Reply]:
         """Continue texts."""
         ...
 
     def ask(
-        self, question: list[str], *, memory: bool, readers: Sequence[str] | None, batch_size: int, **options: Any
+        self, question: list[str], *, memory: bool, readers: Sequence[str] | str | None, batch_size: int, **options: Any
     ) -> list[Reply]:
         """Answer questions through the chat template."""
         ...
 
-    def score(self, prompts: list[str], targets: list[str], *, memory: bool) -> list[bool]:
+    def score(self, prompts: list[str], targets: list[str], *, memory: bool, readers: Sequence[str] | str | None) -> list[bool]:
         """Return per prompt whether every token of its target is the most likely one when the target is fed."""
         ...
 

@@ -2,6 +2,18 @@
 
 from .families import FAMILIES, Family, HostParts
 from .handle import Handle, attach, host_spec
+from .items import ItemReader, ItemStates
 from .reader import HostReader, TextStates
 
-__all__ = ["FAMILIES", "Family", "Handle", "HostParts", "HostReader", "TextStates", "attach", "host_spec"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Handle",
+    "HostParts",
+    "HostReader",
+    "ItemReader",
+    "ItemStates",
+    "TextStates",
+    "attach",
+    "host_spec",
+]

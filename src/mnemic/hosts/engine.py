@@ -5,7 +5,7 @@ once per forward, where they enter the decoder, and handed down in a `Frame`: bl
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from torch.utils.hooks import RemovableHandle
 from transformers.cache_utils import Cache, DynamicCache
 
 from ..errors import HostNotSupported, ShapeError, rule_got_do
-from ..memories.base import Memory, Site, State, StepContext
+from ..memories.base import Attention, Memory, Site, State, StepContext
+from .attention import heads_of, listen
 from .calls import (
     Args,
     DecoderCall,
@@ -52,6 +53,8 @@ class Frame:
     calls_left: int = 0
     hidden: Tensor | None = None
     """What a decoder called by itself returned: the head may still follow."""
+    stop_listening: Callable[[], None] | None = None
+    """Ends what makes attention a site, while a memory that reads it takes part."""
     sits_out: bool = False
     """Nobody takes part in sequences that begin here, in a cache that the decoder makes itself."""
 
@@ -74,6 +77,7 @@ class Engine:
         self._decoder_arguments = tuple(inspect.signature(parts.decoder.forward).parameters)
         self._model_arguments = tuple(inspect.signature(model.forward).parameters)
         self._config: Any = parts.decoder.config
+        self._block_of = {module: i for i, block in enumerate(parts.blocks) for module in block.modules()}
         self._placed: tuple[torch.device, torch.dtype] | None = None
         self._hooks: list[RemovableHandle] = []
 
@@ -132,13 +136,21 @@ class Engine:
 
     def _checked(self, site: Site, memory: Memory) -> Site:
         blocks = len(self.parts.blocks)
-        known = site in (INPUT, TOP, LOGITS) or (site.kind == "block" and site.index in range(blocks))
+        known = site in (INPUT, TOP, LOGITS) or (site.kind in ("block", "attention") and site.index in range(blocks))
         if not known:
             raise HostNotSupported(
                 rule_got_do(
-                    f"A site is input, top, logits or a block from 0 to {blocks - 1}.",
+                    f"A site is input, top, logits, or a block or an attention from 0 to {blocks - 1}.",
                     f"{tuple(site)} of memory {memory.name!r}",
                     "Choose another site.",
+                )
+            )
+        if site.kind == "attention" and heads_of(self.parts.decoder.config, self.parts) is None:
+            raise HostNotSupported(
+                rule_got_do(
+                    "Attention is a site where transformers looks its function up by name, sdpa or eager, and caps no score.",
+                    f"memory {memory.name!r} on a {self.parts.family} host",
+                    "Leave that memory out.",
                 )
             )
         return site
@@ -188,12 +200,17 @@ class Engine:
             track = self._resume(cache, call, taking_part)
         if track is not None and track.states:
             self._open(frame, track, call, cached=cache is not None)
+            if any(site.kind == "attention" and set(indices) & set(track.states) for site, indices in self._sites.items()):
+                frame.stop_listening = listen(self._config, self._at_attention)
         return changed
 
     def _after_decoder(self, module: nn.Module, args: Args, output: Any) -> None:
         frame = self._current()
         if frame is None:
             return
+        if frame.stop_listening is not None:
+            frame.stop_listening()
+            frame.stop_listening = None
         if frame.sits_out:
             self._sit_out(output)
         if frame.logits_to_keep is not None:
@@ -395,6 +412,17 @@ class Engine:
         for site in sites:
             hidden = self._at(site, hidden, self._positions(hidden))
         return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+    def _at_attention(self, module: nn.Module, values: Tensor, output: Tensor, attention: Attention) -> Tensor:
+        frame = self._current()
+        if frame is None or frame.track is None:
+            return output
+        site = Site("attention", self._block_of[module])
+        for index in self._sites.get(site, ()):
+            if index in frame.track.states:
+                output = self.memories[index].attend(output, frame.track.states[index], attention, site)
+                frame.calls_left -= 1
+        return output
 
     def _at_logits(self, module: nn.Module, args: Args, logits: Tensor) -> Tensor | None:
         frame = self._current()

@@ -107,6 +107,10 @@ class Located:
     """The name under which the decoder's forward takes its cache."""
     model_cache_name: str
     """The name under which the model's own forward takes it."""
+    attention: bool
+    """Whether its attention functions are looked up by name, so that they can be sites."""
+    rotary: bool
+    """Whether positions are rotary: any whole number is one, also a negative one."""
 
 
 def locate(model: nn.Module, parts: HostParts | None = None) -> Located:
@@ -150,6 +154,8 @@ def locate(model: nn.Module, parts: HostParts | None = None) -> Located:
         cache_name=decoder_cache_name,
         # a wrapper's forward that names no cache hands it on
         model_cache_name=cache_name(model) or decoder_cache_name,
+        attention=bool(getattr(decoder, "_supports_attention_backend", False)),
+        rotary=any(name.rpartition(".")[2].startswith("rotary") for name, _ in decoder.named_modules()),
     )
 
 

@@ -12,6 +12,7 @@ from transformers.cache_utils import Cache
 from ..arguments import check_count, check_path, check_several
 from ..errors import ConfigError, HostNotSupported, rule_got_do
 from ..memories.base import HostSpec, Memory, State
+from .attention import heads_of
 from .engine import Engine
 from .families import HostParts, Located, locate, reference_weight
 from .fingerprint import fingerprint
@@ -136,6 +137,7 @@ def _describe(model: nn.Module, located: Located) -> HostSpec:
         device=weight.device,
         dtype=weight.dtype,
         fingerprint=fingerprint(model),
+        heads=heads_of(located.decoder.config, located),
     )
 
 

@@ -25,7 +25,7 @@ class PrefixCaches:
     def __init__(self, model: nn.Module) -> None:
         """Keep caches for a model."""
         self._model = model
-        self._weights = _Weights(model)
+        self._weights = Weights(model)
         self._made: dict[tuple[int, ...], tuple[tuple[object, ...], Any]] = {}
 
     def rows(self, prefix: Sequence[int], count: int, forward: Callable[..., Any]) -> Any:
@@ -60,7 +60,7 @@ class PrefixCaches:
         self._made.clear()
 
 
-class _Weights:
+class Weights:
     """The weights of a model, seen fast: walking its modules takes longer than reading a short text needs."""
 
     def __init__(self, model: nn.Module) -> None:

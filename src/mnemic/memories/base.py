@@ -15,11 +15,19 @@ class Site(NamedTuple):
     """A place in a host where a memory is called.
 
     kind: "input" (the first block's input, [B, T, D]), "block" (the output of block `index`, [B, T, D]), "top" (after the final
-    norm, before the head, [B, T, D]) or "logits" (the head's output, [B, T', V], T' the positions kept by `logits_to_keep`).
+    norm, before the head, [B, T, D]), "logits" (the head's output, [B, T', V], T' the positions kept by `logits_to_keep`) or
+    "attention" (inside block `index`: the attention's output before its projection, [B, T, H, K]; see `Memory.attend`).
     """
 
-    kind: Literal["input", "block", "top", "logits"]
+    kind: Literal["input", "block", "top", "logits", "attention"]
     index: int | None = None  # type: ignore[assignment]  # hides tuple.index, which nobody calls on a site
+
+
+class Heads(NamedTuple):
+    """What the keys and values of a host's attention are like: the number of heads, and the size of each."""
+
+    number: int
+    size: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,8 @@ class HostSpec:
     dtype: torch.dtype
     fingerprint: str
     """Stable digest of architecture, sizes and a sample of the weights: saved state is refused on another host."""
+    heads: Heads | None = None
+    """Of keys and values; None for a host whose attention can't be a site."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +60,21 @@ class StepContext:
     token_ids: Tensor | None
     mask: Tensor
     kept: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """What one attention was computed from.
+
+    queries: `[B, H, T, K]`; keys: `[B, H', S, K]`, cached ones included, H a multiple of H'; both with positions applied.
+    mask: over `[B, H, T, S]`, bool (true is seen) or added to the scores; None where `causal` says all. scale: of the scores.
+    """
+
+    queries: Tensor
+    keys: Tensor
+    mask: Tensor | None
+    causal: bool
+    scale: float
 
 
 class Memory(nn.Module, ABC):
@@ -98,6 +123,20 @@ class Memory(nn.Module, ABC):
     @abstractmethod
     def step(self, x: Tensor, state: State, context: StepContext) -> tuple[Tensor, State]:
         """Return the new activations at a site and the new state. Must not modify `x` or `state` in place."""
+
+    def attend(self, output: Tensor, state: State, attention: Attention, site: Site) -> Tensor:
+        """Return the changed output of an attention, for memories with "attention" sites.
+
+        The state doesn't change here, so that nothing has to be replayed when a cache is cropped. Must not modify `output` in
+        place.
+
+        Args:
+            output: `[B, T, H, K]`.
+            state: of the sequences, as `begin` made it and `step` passed it on.
+            attention: what the output was computed from.
+            site: where.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no attention sites")
 
     def settings(self) -> dict[str, object]:
         """Return the JSON-serialisable keyword arguments that make this memory again; its tensors are saved apart."""

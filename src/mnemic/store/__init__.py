@@ -1,5 +1,6 @@
 """Where items live: the protocol, the stores, and how to open one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..arguments import check_path
@@ -25,12 +26,13 @@ __all__ = [
 ]
 
 
-def open_store(location: str | Path) -> SqlStore:
+def open_store(location: str | Path, *, notify: Callable[[str], None] | None = None) -> SqlStore:
     """Open a store, making it where there is none.
 
     Args:
         location: a folder ("~" is the home folder), ":memory:" for a store that ends with its object, or the URL of a PostgreSQL
             database (`postgresql://user@host:5432/database?schema=mnemic`), for which the extra `postgres` has to be installed.
+        notify: told in words when a call has to wait for a search index to be built.
 
     Raises:
         ConfigError: if the location can't be a folder, or names a kind of store or a server that can't be used.
@@ -44,5 +46,5 @@ def open_store(location: str | Path) -> SqlStore:
             rule_got_do("A store's location is a folder, ':memory:' or a URL.", repr(text), "Give one like '~/memories'.")
         )
     if isinstance(location, str) and is_address(text):
-        return open_postgres(text)
-    return SqliteStore(MEMORY if text == MEMORY else Path(text).expanduser())
+        return open_postgres(text, notify=notify)
+    return SqliteStore(MEMORY if text == MEMORY else Path(text).expanduser(), notify=notify)

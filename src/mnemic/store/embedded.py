@@ -10,6 +10,7 @@ from ..errors import StoreError, rule_got_do
 from . import erasure, records, schema
 from .connection import DATABASE, STATES, connect, empty_log, explained, open_database, open_in_memory
 from .database import Database
+from .indexes import LARGE_ROWS, Indexes, Notify
 from .sql import SqlStore
 from .states import STATES_BYTES, StateCache
 
@@ -24,6 +25,8 @@ class SqliteStore(SqlStore):
     Args:
         location: the store's folder, made if it doesn't exist, or ":memory:".
         states_bytes: bound of the cache of token-level states.
+        large: active items of a scope from which on its search index is saved, and approximate.
+        notify: told in words when a call has to wait, for an index to be built.
 
     Raises:
         ConfigError: if the location can't be a folder.
@@ -34,12 +37,18 @@ class SqliteStore(SqlStore):
     INTEGRITY = sqlite3.IntegrityError
     _states: StateCache
 
-    def __init__(self, location: str | Path, *, states_bytes: int = STATES_BYTES) -> None:
+    def __init__(
+        self, location: str | Path, *, states_bytes: int = STATES_BYTES, large: int = LARGE_ROWS, notify: Notify | None = None
+    ) -> None:
         in_memory = str(location) == MEMORY
         folder = Path(location)
         self._process = os.getpid()
         self._open: sqlite3.Connection | None = open_in_memory() if in_memory else open_database(folder)
-        super().__init__(str(location), StateCache(None if in_memory else folder / STATES, states_bytes))
+        super().__init__(
+            str(location),
+            StateCache(None if in_memory else folder / STATES, states_bytes),
+            Indexes(None if in_memory else folder, large, self._writing, notify),
+        )
 
     @property
     def format_version(self) -> int:
@@ -63,6 +72,8 @@ class SqliteStore(SqlStore):
 
     def _sweep(self, item_id: str, scope: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
         cached = self._states.erase([item_id])
+        with self._reading() as db:
+            kept = self._indexes.erase(db, scope, [records.seq_of(db, item_id, scope)])
         if self.location == MEMORY:
             return 0, ()
         folder = Path(self.location)
@@ -71,10 +82,13 @@ class SqliteStore(SqlStore):
             empty_log(db)
             files, left = erasure.search(db, folder, said)
         # states hold no text that could be searched for
-        return files, left if cached else tuple(sorted({*left, STATES}))
+        return files, tuple(sorted({*left, *kept, *([] if cached else [STATES])}))
 
     def check(self) -> list[str]:
-        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
+        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound.
+
+        A saved search index that is damaged is removed: it is no part of what has to be kept.
+        """
         with self._reading() as db:
             try:
                 problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
@@ -84,6 +98,7 @@ class SqliteStore(SqlStore):
             except sqlite3.DatabaseError as error:
                 # so damaged that SQLite can't even go on reading
                 return [str(error)]
+            self._indexes.check()
         return problems
 
     def close(self) -> None:
@@ -92,11 +107,11 @@ class SqliteStore(SqlStore):
             # closing an inherited connection would break the parent's locks
             return
         with self._lock, explained(self.location):
+            self._indexes.close()
             self._states.close()
             if self._open is not None:
                 self._open.close()
                 self._open = None
-            self._indexes.clear()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

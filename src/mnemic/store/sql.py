@@ -7,7 +7,7 @@ erased: nothing else is written twice.
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import ClassVar, Protocol, TypeVar
@@ -20,11 +20,14 @@ from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, 
 from . import checks, erasure, lifecycle, records, transfer
 from .base import Scored
 from .database import Database
-from .index import ExactIndex, SearchIndex
+from .index import SearchIndex
+from .indexes import Indexes
+from .indexfile import DamagedIndex
 
 _ALL = 2**62
 """A limit that is none, in both dialects."""
 Self = TypeVar("Self", bound="SqlStore")
+Answer = TypeVar("Answer")
 
 
 class States(Protocol):
@@ -49,16 +52,17 @@ class SqlStore(ABC):
     Args:
         location: where it is, as errors may show it.
         states: cache of token-level states.
+        indexes: search indexes of its scopes.
     """
 
     INTEGRITY: ClassVar[type[Exception]]
     """What the driver raises when a number or an id is there already."""
 
-    def __init__(self, location: str, states: States) -> None:
+    def __init__(self, location: str, states: States, indexes: Indexes) -> None:
         self.location = location
         self._lock = threading.RLock()
         self._states = states
-        self._indexes: dict[str, SearchIndex] = {}
+        self._indexes = indexes
         self._encoder: tuple[str, int] | None = None
 
     @abstractmethod
@@ -76,10 +80,6 @@ class SqlStore(ABC):
     @abstractmethod
     def _sweep(self, item_id: str, scope: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
         """Remove what is left of an erased item; return how many files were searched, and which still hold a piece."""
-
-    def _made_index(self, scope: str, dim: int, capacity: int) -> SearchIndex:
-        """Return an empty index for a scope with room for so many rows."""
-        return ExactIndex(dim, capacity)
 
     @abstractmethod
     def check(self) -> list[str]:
@@ -246,8 +246,6 @@ class SqlStore(ABC):
         with self._writing() as db:
             records.require_scope(db, scope)
             said, related = erasure.erase(db, item_id, scope)
-        # it holds texts and vectors of dead rows
-        self._indexes.pop(scope, None)
         files, left = self._sweep(item_id, scope, said)
         return Erased(item_id=item_id, files=files, left=left, related=related)
 
@@ -331,21 +329,21 @@ class SqlStore(ABC):
         with self._lock:
             if self.dim is None:
                 return []
-            return self._index(scope).search(checks.check_key(key, self._require_dim()), k, category)
+            checked = checks.check_key(key, self._require_dim())
+            return self._searched(scope, lambda index: index.search(checked, k, category))
 
     def search_words(self, words: Sequence[str], k: int, scope: str) -> list[Scored]:
         """Return up to k active items that share a word with the query, by BM25 with the scope's statistics, best first."""
         check_count("k", k, 1)
         with self._lock:
-            return self._index(scope).search_words(words, k) if self.dim else []
+            return self._searched(scope, lambda index: index.search_words(words, k)) if self.dim else []
 
     def word_counts(self, words: Sequence[str], scope: str) -> dict[str, int]:
         """Return in how many active items of the scope each word occurs, by the words as given."""
         with self._lock:
             if self.dim is None:
                 return dict.fromkeys(words, 0)
-            index = self._index(scope)
-            return {word: index.word_count(word) for word in words}
+            return self._searched(scope, lambda index: {word: index.word_count(word) for word in words})
 
     def keys(self, ids: Sequence[str], scope: str) -> FloatArray:
         """Return the stored vectors `[len(ids), E]`, in order.
@@ -464,24 +462,11 @@ class SqlStore(ABC):
             )
         return dim
 
-    def _index(self, scope: str) -> SearchIndex:
-        """Return the scope's index, brought up to the store's revision."""
+    def _searched(self, scope: str, ask: Callable[[SearchIndex], Answer]) -> Answer:
+        """Return what the scope's index answers; one whose file is damaged is built anew first."""
         with self._reading() as db:
-            revision = records.revision_of(db)
-            index = self._indexes.get(scope)
-            if index is not None and index.revision == revision:
-                return index
-            if index is None or index.wasteful or records.erased_since(db, scope, index.revision):
-                index = self._made_index(scope, self._require_dim(), max(256, 2 * self.count(scope)))
-                changed = db.execute(records.SELECT_ACTIVE, {"scope": scope})
-            else:
-                changed = db.execute(records.SELECT_CHANGED, {"scope": scope, "after": index.revision})
-            for seq, item_id, status, text, category, key in changed:
-                if status == "active":
-                    index.put(seq, item_id, text, category, np.frombuffer(key, dtype="<f4"))
-                else:
-                    index.drop(seq)
-            # rows may be newer than the revision read before them; they are then put again, which is harmless
-            index.revision = revision
-            self._indexes[scope] = index
-        return index
+            while True:
+                try:
+                    return ask(self._indexes.of(db, scope, self._require_dim()))
+                except DamagedIndex:
+                    self._indexes.discard(db, scope)

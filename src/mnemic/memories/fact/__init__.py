@@ -3,10 +3,25 @@
 from ...registry import register
 from .config import FactConfig
 from .gate import Gate
+from .hidden import HiddenMemory, HiddenRoute
+from .kv import KvMemory, KvRoute
 from .module import FactMemory, Route
 from .router import Candidate, Router
 from .write import Writer
 
-register(FactMemory.name, FactMemory)
+for _memory in (FactMemory, KvMemory, HiddenMemory):
+    register(_memory.name, _memory)
 
-__all__ = ["Candidate", "FactConfig", "FactMemory", "Gate", "Route", "Router", "Writer"]
+__all__ = [
+    "Candidate",
+    "FactConfig",
+    "FactMemory",
+    "Gate",
+    "HiddenMemory",
+    "HiddenRoute",
+    "KvMemory",
+    "KvRoute",
+    "Route",
+    "Router",
+    "Writer",
+]

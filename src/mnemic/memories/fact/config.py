@@ -27,6 +27,18 @@ class FactConfig:
     """Share of the pointer in the next-token distribution while it speaks."""
     alternatives: int = 2
     """Answer spans of an accepted item that the pointer may choose between."""
+    kv_bias: float = 0.0
+    """Added to the attention scores of an item's tokens by the `kv` reader."""
+    kv_first_block: int = 0
+    """First block in which the `kv` reader lets an item be attended to."""
+    hidden_strength: float = 0.05
+    """Bound of what the `hidden` reader changes in a state, as a share of the state's norm."""
+    hidden_temperature: float = 0.1
+    """Temperature of the `hidden` reader's softmax over an item's tokens, in units of cosine."""
+    hidden_blocks: int = 7
+    """How many of the last blocks the `hidden` reader changes."""
+    hidden_tokens: int = 1
+    """How many of a prompt's last tokens the `hidden` reader changes, besides those of the answer."""
     duplicate_cosine: float = 0.99
     """Texts at least this similar that also share their words update the item instead of adding one."""
     duplicate_overlap: float = 0.9
@@ -43,9 +55,17 @@ class FactConfig:
                 )
         if not 0 < self.strength < 1:
             raise ConfigError(rule_got_do("strength lies between 0 and 1, both excluded.", self.strength, "Give e.g. 0.97."))
-        for name in ("candidates", "alternatives"):
+        for name in ("candidates", "alternatives", "hidden_blocks", "hidden_tokens"):
             if getattr(self, name) < 1:
                 raise ConfigError(rule_got_do(f"{name} is at least 1.", getattr(self, name), "Give a positive whole number."))
+        if not abs(self.kv_bias) <= 20 or self.kv_first_block < 0:
+            got = f"kv_bias {self.kv_bias}, kv_first_block {self.kv_first_block}"
+            raise ConfigError(rule_got_do("kv_bias lies within ±20, kv_first_block from 0 on.", got, "Give values in range."))
+        if not 0 < self.hidden_strength <= 1 or not self.hidden_temperature > 0:
+            got = f"hidden_strength {self.hidden_strength}, hidden_temperature {self.hidden_temperature}"
+            raise ConfigError(
+                rule_got_do("hidden_strength lies in (0, 1], hidden_temperature above 0.", got, "Give values in range.")
+            )
         if not self.decay_half_life_days > 0:
             raise ConfigError(rule_got_do("decay_half_life_days is positive.", self.decay_half_life_days, "Give days, e.g. 365."))
 

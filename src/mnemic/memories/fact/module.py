@@ -1,17 +1,17 @@
 """The fact memory inside a host: a pointer at the logits, per row, silent without a route."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ...errors import ConfigError, HostNotSupported, rule_got_do
+from ...errors import ConfigError, rule_got_do
 from ...ops.pointer import Alternatives, Walk, advance, mix_logits
-from ..base import HostSpec, Memory, Site, State, StepContext
+from ..base import Site, State, StepContext
 from .config import FactConfig
+from .routed import RoutedMemory, no_tokens
 
 _LOGITS = Site("logits")
 _NEVER = 2**40
@@ -30,7 +30,7 @@ class Route:
     strength: float
 
 
-class FactMemory(Memory):
+class FactMemory(RoutedMemory[Route]):
     """Speaks stored answers through a pointer over their tokens (kNN-LM interpolation, arXiv 1911.00172 eq. 2).
 
     Attached alone it does nothing: which row may say what is decided outside, by a `Router`, and handed in for the length of a
@@ -50,13 +50,7 @@ class FactMemory(Memory):
         """
         super().__init__()
         self.config = FactConfig() if strength is None else FactConfig(strength=strength)
-        self._routes: Sequence[Route | None] = ()
         self._word_starts: Tensor | None = None
-        self._spec: HostSpec | None = None
-
-    def bind(self, host: HostSpec) -> None:
-        """Remember the host's vocabulary."""
-        self._spec = host
 
     def end_words(self, word_starts: Tensor | None) -> None:
         """Let an answer's last word end there: what follows it is drawn from tokens that begin a new word.
@@ -81,86 +75,14 @@ class FactMemory(Memory):
         """Return the logits: the pointer needs nothing else."""
         return (_LOGITS,)
 
-    def active(self) -> bool:
-        """Return whether any row of the current batch has something to say."""
-        return any(route is not None for route in self._routes)
-
     def settings(self) -> dict[str, object]:
         """Return the arguments that make this memory again."""
         return {"strength": self.config.strength}
 
-    def reset(self, batch_size: int | None = None) -> None:
-        """Forget the pending routes. Sequences that have begun keep theirs: they ride on their caches."""
-        self._routes = ()
-
-    def arm(self, routes: Sequence[Route | None]) -> None:
-        """Let the rows of the sequences that begin from now on speak.
-
-        One route, or None, per prompt, in the order of the prompts. The host may repeat every prompt the same number of times
-        (beams, several sequences per prompt). `reset` ends it.
-
-        Raises:
-            ConfigError: if a route is empty or holds token ids outside the host's vocabulary.
-        """
-        for route in routes:
-            self._check(route)
-        self._routes = tuple(routes)
-
-    @contextmanager
-    def speaking(self, routes: Sequence[Route | None]) -> Iterator[None]:
-        """Arm the routes for the length of a `with` block.
-
-        Raises:
-            ConfigError: as `arm`, or if another batch is still speaking.
-        """
-        if self._routes:
-            raise ConfigError(
-                rule_got_do(
-                    "One batch speaks at a time.", "a second one", "Leave the first `with speaking(...)` before the next."
-                )
-            )
-        self.arm(routes)
-        try:
-            yield
-        finally:
-            self.reset()
-
-    def begin(self, token_ids: Tensor | None, mask: Tensor) -> State:
-        """Map the batch's rows onto the routes and return where each row's pointer stands.
-
-        Raises:
-            HostNotSupported: if the rows can't be told apart: embeddings instead of tokens, a batch that is no repetition of the
-                prompts, or other tokens than the prompts'.
-        """
-        if token_ids is None:
-            raise HostNotSupported(
-                rule_got_do(
-                    "Facts are spoken after prompts given as tokens.", "inputs_embeds", "Pass input_ids, or disable the memory."
-                )
-            )
-        rows, prompts = token_ids.shape[0], len(self._routes)
-        if prompts == 0 or rows % prompts:
-            raise HostNotSupported(
-                rule_got_do(
-                    f"A batch repeats each of the {prompts} prompts equally often.",
-                    f"{rows} rows",
-                    "Generate for the prompts the routes were made for.",
-                )
-            )
-        routes = [self._routes[row * prompts // rows] for row in range(rows)]
-        for row, route in enumerate(routes):
-            if route is not None:
-                self._check_row(row, route, token_ids[row][mask[row]].tolist())
-        return self._state(routes, token_ids.device)
-
     def step(self, x: Tensor, state: State, context: StepContext) -> tuple[Tensor, State]:
         """Walk along the tokens of this forward and mix the pointer into the kept positions' logits `[B, T', V]`."""
         if context.token_ids is None:
-            raise HostNotSupported(
-                rule_got_do(
-                    "Facts are spoken after prompts given as tokens.", "inputs_embeds", "Pass input_ids, or disable the memory."
-                )
-            )
+            raise no_tokens()
         alternatives = Alternatives(state["tokens"], state["weights"], state["strength"], state["anchor"])
         walk = Walk(state["seen"], state["alive"])
         mask, ids = context.mask, context.token_ids
@@ -186,9 +108,7 @@ class FactMemory(Memory):
         after = walk.seen[:, None] + mask.long().cumsum(dim=1)
         return int((after <= alternatives.anchor[:, None]).all(dim=0).long().cumprod(dim=0).sum())
 
-    def _check(self, route: Route | None) -> None:
-        if route is None:
-            return
+    def _check(self, route: Route) -> None:
         size = self._spec.vocab_size if self._spec else None
         ids = [token for answer, _ in route.answers for token in answer]
         if not ids or any(weight <= 0 for _, weight in route.answers) or not 0 < route.strength < 1:
@@ -202,20 +122,7 @@ class FactMemory(Memory):
         if size is not None and not all(0 <= token < size for token in ids):
             raise ConfigError(rule_got_do(f"Token ids lie below {size}.", ids, "Use the host's own tokenizer."))
 
-    @staticmethod
-    def _check_row(row: int, route: Route, ids: list[int]) -> None:
-        known = min(len(ids), len(route.prompt))
-        if tuple(ids[:known]) != route.prompt[:known]:
-            raise HostNotSupported(
-                rule_got_do(
-                    "A row of the batch starts with the prompt that its route was made for.",
-                    f"row {row}: tokens {ids[:8]}... instead of {list(route.prompt[:8])}...",
-                    "Route these prompts, or disable the memory (classifier-free guidance has a second prompt: not supported).",
-                )
-            )
-
-    @staticmethod
-    def _state(routes: Sequence[Route | None], device: torch.device) -> State:
+    def _state(self, routes: Sequence[Route | None]) -> State:
         answers = [route.answers if route else () for route in routes]
         most = max((len(a) for a in answers), default=0) or 1
         longest = max((len(ids) for a in answers for ids, _ in a), default=0) or 1
@@ -225,7 +132,7 @@ class FactMemory(Memory):
             for m, (ids, weight) in enumerate(alternatives):
                 tokens[row, m, : len(ids)] = torch.tensor(ids)
                 weights[row, m] = weight
-        state = {
+        return {
             "tokens": tokens,
             "weights": weights,
             "strength": torch.tensor([route.strength if route else 0.0 for route in routes]),
@@ -234,4 +141,3 @@ class FactMemory(Memory):
             "seen": torch.zeros(len(routes), dtype=torch.long),
             "alive": weights > 0,
         }
-        return {name: value.to(device) for name, value in state.items()}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 
-from .words import ARTICLES, CLAUSE_SUBJECTS, VERBS, Word, ends_sentence
+from .words import ARTICLES, CLAUSE_SUBJECTS, EQUATES, VERBS, Word, ends_sentence
 
 _BREAK = re.compile(r"[;!?:]\S*\s|[\n()]")
 """What ends a clause between two words: a sign with a space behind it, so that addresses and times stay whole."""
@@ -47,9 +47,9 @@ def answer_end(text: str, words: list[Word], start: int, asked: Collection[str] 
 def answer_begin(text: str, words: list[Word], start: int, *, whole: bool, asked: Collection[str] = ()) -> int:
     """Return the index of the word with which the answer that was found at word `start` is spoken.
 
-    A thing is called by its whole phrase: the describing words between an article, a possessive or a preposition and `start`
-    belong to it ("for its *smoked beetroot* pie"). To a question the article belongs too ("the basement"); an open text has its
-    own.
+    A thing is called by its whole phrase: the describing words between an article, a possessive, a preposition or "is" and
+    `start` belong to it ("for its *smoked beetroot* pie", "is *lime* green"). To a question the article belongs too ("the
+    basement"); an open text has its own.
 
     Args:
         text: the item.
@@ -68,7 +68,8 @@ def answer_begin(text: str, words: list[Word], start: int, *, whole: bool, asked
             and words[first - 1].norm not in asked
         ):
             first -= 1
-        if follows(text, words, first) and words[first - 1].norm in PHRASE_OPENERS:
+        # "the lime green door", "the door is lime green"
+        if follows(text, words, first) and words[first - 1].norm in PHRASE_OPENERS | EQUATES:
             begin = first
     return begin - 1 if whole and follows(text, words, begin) and words[begin - 1].norm in ARTICLES else begin
 

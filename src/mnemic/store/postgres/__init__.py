@@ -1,5 +1,6 @@
 """The store on a PostgreSQL server with pgvector. The driver is imported when such a store is opened, not before."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,8 @@ __all__ = ["is_address", "open_postgres", "without_password"]
 NEEDS = ("psycopg", "psycopg_pool")
 
 
-def open_postgres(url: str) -> "PostgresStore":
-    """Open the store that a URL names, making its tables where there are none.
+def open_postgres(url: str, *, notify: Callable[[str], None] | None = None) -> "PostgresStore":
+    """Open the store that a URL names, making its tables where there are none. `notify` is told when a call has to wait.
 
     Raises:
         ConfigError: if the URL breaks a rule, the driver isn't installed, or the server can't be used.
@@ -34,4 +35,4 @@ def open_postgres(url: str) -> "PostgresStore":
         )
     from .store import PostgresStore
 
-    return PostgresStore(address)
+    return PostgresStore(address, notify=notify)

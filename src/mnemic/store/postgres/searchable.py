@@ -59,6 +59,11 @@ class WordsOnly(ExactIndex):
 
 
 class _NoScan(Scan):
+    @property
+    def keys(self) -> FloatArray:
+        """No rows."""
+        return np.empty((0, 0), dtype=np.float32)
+
     def append(self, key: FloatArray) -> None:
         """Keep nothing."""
 

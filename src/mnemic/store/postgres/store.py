@@ -14,7 +14,8 @@ from ...types import FloatArray, Item, NewItem
 from .. import checks, records
 from ..base import Scored
 from ..erasure import Said
-from ..index import ExactIndex, SearchIndex
+from ..index import ExactIndex
+from ..indexes import LARGE_ROWS, Indexes, Notify
 from ..sql import SqlStore
 from ..states import STATES_BYTES
 from . import connection, erasure, schema, searchable
@@ -36,6 +37,7 @@ class PostgresStore(SqlStore):
     Args:
         address: where it is.
         states_bytes: bound of the cache of token-level states.
+        notify: told in words when a call has to wait, for an index to be built.
 
     Raises:
         ConfigError: if the server refuses the role, or has no pgvector.
@@ -46,8 +48,13 @@ class PostgresStore(SqlStore):
 
     INTEGRITY = psycopg.IntegrityError
 
-    def __init__(self, address: Address, *, states_bytes: int = STATES_BYTES) -> None:
-        super().__init__(address.shown, ServerStates(self._session, states_bytes))
+    def __init__(self, address: Address, *, states_bytes: int = STATES_BYTES, notify: Notify | None = None) -> None:
+        super().__init__(
+            address.shown,
+            ServerStates(self._session, states_bytes),
+            Indexes(None, LARGE_ROWS, self._writing, notify, self._made_index),
+        )
+        self._notify = notify
         self._address = address
         self._process = os.getpid()
         self._mine = threading.local()
@@ -133,7 +140,7 @@ class PostgresStore(SqlStore):
             if self._pool is not None:
                 self._pool.close()
                 self._pool = None
-            self._indexes.clear()
+            self._indexes.close()
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -183,6 +190,8 @@ class PostgresStore(SqlStore):
             self._settle(last, error)
         for partition in outgrown:
             # without it the search stays exact; the next write tries again
+            if self._notify is not None:
+                self._notify(f"Building the search index of partition {partition} on the server, once.")
             with suppress(StoreError), self._session() as db:
                 searchable.make_index(db, partition, self._require_dim())
 
@@ -197,12 +206,14 @@ class PostgresStore(SqlStore):
     def _sweep(self, item_id: str, scope: str, said: Said) -> tuple[int, tuple[str, ...]]:
         try:
             with self._session() as db:
+                # it holds texts and vectors of dead rows
+                self._indexes.erase(db, scope, [])
                 return erasure.sweep(db, said, item_id, self._place(scope, db), self._require_dim())
         except StoreError as error:
             # the item is erased already: only the search of what is left has failed
             return 0, (f"{self.location} (not searched: {error})",)
 
-    def _made_index(self, scope: str, dim: int, capacity: int) -> SearchIndex:
+    def _made_index(self, scope: str, dim: int, capacity: int) -> ExactIndex:
         return ExactIndex(dim, capacity) if self._outgrown(scope) is None else searchable.WordsOnly(dim)
 
     def _outgrown(self, scope: str) -> searchable.Place | None:
@@ -213,9 +224,8 @@ class PostgresStore(SqlStore):
             if place is not None and not searchable.is_indexed(db, place.partition):
                 place = None
         with self._lock:
-            # an index that was made for the other way of searching
-            if scope in self._indexes and isinstance(self._indexes[scope], searchable.WordsOnly) != (place is not None):
-                del self._indexes[scope]
+            # one that was made for the other way of searching goes
+            self._indexes.keep(scope, ExactIndex if place is None else searchable.WordsOnly)
         return place
 
     def _place(self, scope: str, db: Session) -> searchable.Place:
