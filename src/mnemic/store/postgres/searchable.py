@@ -13,8 +13,8 @@ from psycopg.pq import Format
 
 from ...types import FloatArray
 from ..base import Scored
-from ..index import ExactIndex
-from ..scan import Mask, Rows, Scan
+from ..index import ExactIndex, Ranked, best_of
+from ..scan import Mask, Rows, Scan, cosines
 from .schema import PARTITIONS
 from .session import Session, unhurried
 
@@ -151,9 +151,8 @@ def search(db: Session, key: FloatArray, k: int, place: Place, category: str | N
         found = _near(db, key, wanted, place, category, indexed=False)
     if not found:
         return []
-    scores = np.stack([np.frombuffer(row[2], dtype="<f4") for row in found]) @ key
-    best = np.lexsort((np.array([row[0] for row in found]), -scores))[:k]
-    return [Scored(found[n][1], float(scores[n])) for n in best]
+    scores = cosines(np.stack([np.frombuffer(row[2], dtype="<f4") for row in found]), key)
+    return best_of((Ranked(float(score), row[0], row[1]) for score, row in zip(scores, found, strict=True)), k)
 
 
 def _near(
