@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.small_lm import ANSWER, FACT, PROMPT, QUESTION
 from mnemic.assistant import MemoryLM
-from mnemic.errors import InputError, NotFound, StoreError
+from mnemic.errors import ConfigError, InputError, NotFound, StoreError
 
 CHANGED = "The captain of the ship Winter Plough is Magnar Coldwell."
 Make = Callable[..., MemoryLM]
@@ -94,3 +94,26 @@ def test_another_scopes_item_is_not_found(make: Make) -> None:
     with pytest.raises(NotFound):
         lm.update(item.id, FACT)
     assert said(lm).startswith("Magnar Coldwell")
+
+
+def test_a_pruned_memory_is_silent_and_speaks_again_when_it_is_undone(make: Make) -> None:
+    lm = make()
+    lm.learn(FACT, importance=0.0)
+    for name in ("van", "house", "boat"):
+        lm.learn(f"The {name} is grey.", importance=1.0)
+    base = said(make())
+    done = lm.prune(budget=3)
+    assert [one.item.text for one in done.forgotten] == [FACT]
+    assert said(lm) == base
+    lm.undo()
+    assert said(lm).startswith(ANSWER)
+    # it spoke: now another one goes
+    assert FACT not in [one.item.text for one in lm.prune(budget=3, dry_run=True).forgotten]
+
+
+def test_a_standing_budget_holds_after_learning(make: Make) -> None:
+    lm = make(budget=2)
+    lm.learn([f"Box number {n} holds {what}." for n, what in enumerate(("tea", "salt", "nails", "wool"))], force=True)
+    assert lm.store.count(lm.scope) == 2
+    with pytest.raises(ConfigError, match="budget"):
+        make(budget=0)

@@ -31,7 +31,7 @@ from .generation import (
 )
 from .host_texts import HostTexts
 from .hosts import attach
-from .keeping import Keeping
+from .keeping import Keeping, check_budget
 from .learning import PerText, Teacher, make_lessons
 from .memories.base import Memory
 from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router
@@ -73,6 +73,7 @@ def load(
     device: str | torch.device | None = None,
     config: FactConfig | None = None,
     gate: str | Path | None = None,
+    budget: int | None = None,
     notify: Callable[[str], None] = lambda message: None,
 ) -> "MemoryLM":
     """Load a model and open its store.
@@ -88,6 +89,8 @@ def load(
         device: of the model.
         config: settings of the fact memory.
         gate: file of a calibrated gate; None for the one that fits model and encoder best.
+        budget: active items that a scope may have; when learning takes it beyond, those least worth keeping are forgotten, as
+            `prune` does, until there are a twentieth fewer. None for any number.
         notify: told about anything that takes long.
 
     Raises:
@@ -101,8 +104,19 @@ def load(
         check_encoder(encoder)
     opened = open_store(store)
     try:
+        check_budget(budget)
         host, tokenizer = load_model(model, dtype=dtype, device=device, notify=notify)
-        return MemoryLM(host, tokenizer, opened, encoder=encoder, scope=scope, memories=memories, config=config, gate=gate)
+        return MemoryLM(
+            host,
+            tokenizer,
+            opened,
+            encoder=encoder,
+            scope=scope,
+            memories=memories,
+            config=config,
+            gate=gate,
+            budget=budget,
+        )
     except BaseException:
         opened.close()
         raise
@@ -122,9 +136,11 @@ class MemoryLM(Keeping):
         memories: Memory | Sequence[Memory] = (),
         config: FactConfig | None = None,
         gate: str | Path | Gate | None = None,
+        budget: int | None = None,
     ) -> None:
         """Join a model, its tokenizer and an open store; `load` does it by names. See there for the arguments."""
         self.scope = check_scope(scope)
+        self.budget = check_budget(budget)
         check_kind("store", store, Store, "Open one with mnemic.store.open_store, or use mnemic.load.")
         others = check_several("memories", memories, Memory)
         self.model, self.tokenizer, self.store = model, tokenizer, store
@@ -227,6 +243,7 @@ class MemoryLM(Keeping):
             self._check_length(one)
         with self._lock, reporting(progress, len(texts)) as report:
             learned = self._teacher.learn(lessons, report)
+            self._hold_budget(self._scope(scope))
         return learned[0] if isinstance(text, str) else learned
 
     # -- asking --------------------------------------------------------------------------------------------------------------

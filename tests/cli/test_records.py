@@ -168,3 +168,34 @@ def test_list_as_it_was(cli: Cli, items: list[Item]) -> None:
     wrong = cli("list", "--as-of", "yesterday")
     assert wrong.exit_code == 1
     assert "A time is a date" in wrong.stderr
+
+
+def test_prune_shows_what_would_go_and_undo_brings_back_what_went(cli: Cli, items: list[Item], tmp_path: Path) -> None:
+    with open_store(tmp_path / "store") as store:
+        store.touch([items[1].id], "default")
+    dry = cli("prune", "--budget", "1", "--dry-run")
+    assert dry.stdout.split("\t")[0] == items[0].id
+    assert "1 of 2 would be forgotten" in dry.stderr
+    assert len(json.loads(cli("list", "--json").stdout)) == 2
+    done = json.loads(cli("prune", "--budget", "1", "--json").stdout)
+    assert [one["item"]["id"] for one in done["forgotten"]] == [items[0].id]
+    assert (done["there"], done["budget"], done["dry_run"]) == (2, 1, False)
+    assert [i["id"] for i in json.loads(cli("list", "--json").stdout)] == [items[1].id]
+    assert [i["id"] for i in json.loads(cli("undo", str(done["operation"]), "--json").stdout)] == [items[0].id]
+    assert "0 of 2 forgotten" in cli("prune", "--keep", "1.0").stderr
+
+
+@pytest.mark.parametrize("sizes", [(), ("--budget", "1", "--keep", "0.5")])
+def test_prune_takes_one_size(cli: Cli, items: list[Item], sizes: tuple[str, ...]) -> None:
+    done = cli("prune", *sizes)
+    assert done.exit_code == 2
+    assert "one of them" in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", 2), ("y\n", 1)])
+def test_prune_asks_somebody_who_sits_there(
+    cli: Cli, items: list[Item], monkeypatch: pytest.MonkeyPatch, answer: str, left: int
+) -> None:
+    monkeypatch.setattr(session, "interactive", lambda: True)
+    assert "Forget 1 item?" in cli("prune", "--budget", "1", text=answer).stderr
+    assert len(json.loads(cli("list", "--json").stdout)) == left

@@ -1,7 +1,7 @@
 """The store protocol over a dict, as plainly as it can be written: what every backend is compared with."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import NamedTuple
@@ -110,6 +110,17 @@ class ReferenceStore:
             self._items[item_id] = replace(item, status="forgotten")
             self._log("forget", item_id, reason, None, before)
         return self._items[item_id]
+
+    def prune(self, reasons: Mapping[str, str], scope: str) -> list[Item]:
+        self._require_scope(scope)
+        found = [self.get(item_id, scope) for item_id in reasons]
+        first = len(self._events) + 1
+        for item in found:
+            if item.status == "active":
+                before = self._kept(item.id, item)
+                self._items[item.id] = replace(item, status="forgotten")
+                self._log("prune", item.id, reasons[item.id], None, before, operation=first)
+        return [self._items[item.id] for item in found if item.status == "active"]
 
     def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
         self._require_scope(scope)

@@ -100,6 +100,16 @@ class Lives(RuleBasedStateMachine):
             lambda: self.reference.forget(theirs, scope, "asked"), lambda: self.stores[side].forget(mine, scope, "asked")
         )
 
+    @rule(places=st.lists(PLACES, min_size=1, max_size=4), scope=SCOPES, side=st.integers(0, 1))
+    def prune(self, places: list[int], scope: str, side: int) -> None:
+        pairs = dict(map(self.pair, places))
+        gone: list[list[str]] = []
+        if self.same_error(
+            lambda: gone.append([i.id for i in self.reference.prune(dict.fromkeys(pairs.values(), "rule"), scope)]),
+            lambda: gone.append([i.id for i in self.stores[side].prune(dict.fromkeys(pairs, "rule"), scope)]),
+        ):
+            assert gone[0] == [pairs[mine] for mine in gone[1]]
+
     @rule(scope=SCOPES, side=st.integers(0, 1), back=st.none() | st.integers(0, 12))
     def undo(self, scope: str, side: int, back: int | None) -> None:
         """The last operation that holds, or any of the last ones, whether or not it can be."""

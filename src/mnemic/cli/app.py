@@ -16,6 +16,7 @@ from .history import history
 from .learn import learn
 from .list import list_items
 from .plot import plot
+from .prune import prune
 from .recall import recall
 from .train import train
 from .transfer import export, import_items
@@ -57,6 +58,7 @@ app.command("why")(why)
 app.command("list")(list_items)
 app.command("history")(history)
 app.command("forget")(forget)
+app.command("prune")(prune)
 app.command("undo")(undo)
 app.command("erase")(erase)
 app.command("export")(export)

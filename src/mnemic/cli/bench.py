@@ -28,6 +28,7 @@ def _benches() -> typer.Typer:
         influence,
         keyed,
         pairs,
+        pruning,
         quality,
         recurrent,
         report,
@@ -70,6 +71,12 @@ def _benches() -> typer.Typer:
             "Train resonance gates and measure text of their kind, other text, typos and token noise.",
         ),
         ("store", storage.StoreConfig, storage.run, "Kill writers, let many write at once, erase and search every file."),
+        (
+            "prune",
+            pruning.PruneConfig,
+            pruning.run,
+            "Forget half of a simulated year's items: how much of what is asked later is left?",
+        ),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:

@@ -67,6 +67,7 @@ def learn(
     store: options.Store = options.DEFAULT_STORE,
     scope: options.Scope = "default",
     encoder: options.Encoder = None,
+    budget: options.Budget = None,
     as_json: options.Json = False,
 ) -> None:
     """Teach texts: as arguments, from files, or from standard input.
@@ -75,7 +76,7 @@ def learn(
     """
     records = _gather(texts or [], file or [], format, keep_good=keep_good)
     started = perf_counter()
-    with session.open_memory(model, store, encoder, scope, new=True) as lm, _stop_on_interrupt() as stop:
+    with session.open_memory(model, store, encoder, scope, new=True, budget=budget) as lm, _stop_on_interrupt() as stop:
         results = _teach(lm, [_filled(r, category, importance, source) for r in records], stop, force=force)
         stopped = stop.is_set()
     if as_json:

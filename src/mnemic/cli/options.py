@@ -28,5 +28,16 @@ Encoder = Annotated[
         show_default="minilm if installed, else host",
     ),
 ]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        envvar="MNEMIC_BUDGET",
+        min=1,
+        metavar="N",
+        help="Items that a scope may have: beyond it, what is least worth keeping is forgotten (`mnemic prune`).",
+        show_default="any number",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output and nothing else there.")]
 K = Annotated[int, typer.Option("-k", min=1, max=1000, metavar="N", help="How many items at most.")]

@@ -21,7 +21,9 @@ def interactive() -> bool:
 
 
 @contextmanager
-def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new: bool = False) -> Iterator["MemoryLM"]:
+def open_memory(
+    model: str, store: str, encoder: str | None, scope: str, *, new: bool = False, budget: int | None = None
+) -> Iterator["MemoryLM"]:
     """Load the model and open the store, and close both. Only with `new` is a store made that isn't there.
 
     Raises:
@@ -36,7 +38,7 @@ def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new:
     with output.waiting(f"Loading {model} ..."):
         from ..assistant import load
 
-        memory = load(model=model, store=store, encoder=encoder, scope=scope, notify=output.note)
+        memory = load(model=model, store=store, encoder=encoder, scope=scope, budget=budget, notify=output.note)
     with memory:
         yield memory
 

@@ -403,6 +403,23 @@ def _resonance(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _prune(data: Data) -> tuple[Table, ...]:
+    scenarios, note = data["scenarios"], provenance(data)
+    header = ("what chose those that went", *(one["name"] for one in scenarios))
+    return tuple(
+        Table(
+            title=title,
+            header=header,
+            rows=tuple((arm, *(cell(one[name][arm]) for one in scenarios)) for arm in scenarios[0][name]),
+            note=note,
+        )
+        for title, name in (
+            (f"Later questions whose item is still there, {data['config']['keep']:.0%} of the items kept", "answered"),
+            ("This rule less each other one, of the same years", "ahead"),
+        )
+    )
+
+
 def _store(data: Data) -> tuple[Table, ...]:
     c, killed, together = data["config"], data["killed"], data["together"]
     processes = f"{c['writers']} writers and {c['readers']} readers for {c['together']:g} s"
@@ -447,6 +464,7 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("recurrent", 1): _recurrent,
     ("resonance", 1): _resonance,
     ("speed", 1): _speed,
+    ("prune", 1): _prune,
     ("store", 1): _store,
     ("streams", 1): _streams,
     ("windows", 1): _windows,

@@ -4,7 +4,7 @@ A write is durable (survives kill -9 and power loss) when the call returns, and 
 an id in another scope, raise `NotFound`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
@@ -71,6 +71,16 @@ class Store(Protocol):
 
     def forget(self, item_id: str, scope: str, reason: str) -> Item:
         """Hide an item: it is no longer found, listed as forgotten. Forgetting a forgotten item changes nothing."""
+        ...
+
+    def prune(self, reasons: Mapping[str, str], scope: str) -> list[Item]:
+        """Forget several items as one operation, of the kind "prune": reasons by id. Return those that were active until now.
+
+        Those that aren't active (any more) stay as they are: who chose them may have read them before somebody else's change.
+
+        Raises:
+            NotFound: if the scope has no such item; nothing is forgotten then.
+        """
         ...
 
     def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -178,6 +178,20 @@ class SqliteStore:
             item = records.find(db, item_id, scope).item
         self._states.drop([item_id])
         return item
+
+    def prune(self, reasons: Mapping[str, str], scope: str) -> list[Item]:
+        """Forget several items as one operation, of the kind "prune": reasons by id. Return those that were active until now.
+
+        Raises:
+            NotFound: if the scope is unknown, or has no such item; nothing is forgotten then.
+        """
+        for reason in reasons.values():
+            checks.check_label("reason", reason)
+        with self._writing() as db:
+            records.require_scope(db, scope)
+            pruned = lifecycle.prune(db, reasons, scope)
+        self._states.drop([item.id for item in pruned])
+        return pruned
 
     def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
         """Undo an operation of a scope, None for the last one that still holds; return its items as they are now.
