@@ -45,7 +45,7 @@ ALLOWED = {
     "keeping": PLAIN | {"encoders", "store", "transfer"},
     "transfer": PLAIN | {"files", "store"},
     "conversation": PLAIN | {"files", "generation", "store"},
-    "encoders": PLAIN | {"host_texts"},
+    "encoders": PLAIN | {"host_texts", "models"},
     "models": PLAIN,
     "gates": PLAIN | {"memories"},
     "explain": PLAIN,

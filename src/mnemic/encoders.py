@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -12,6 +12,7 @@ import numpy as np
 from .arguments import check_path
 from .errors import ConfigError, rule_got_do
 from .host_texts import HostTexts
+from .models import load_model
 from .types import FloatArray
 
 MINILM = "minilm"
@@ -147,6 +148,23 @@ def load_encoder(name: str | Path | None, host: HostTexts | None, hidden_size: i
 
         return SentenceEncoder(str(get_model_path()), MINILM)
     return SentenceEncoder(_folder(name) or name, name)
+
+
+def encoder_alone(name: str | Path, model: str | Path, *, notify: Callable[[str], None] = lambda message: None) -> Encoder:
+    """Return an encoder where there is no host: one is loaded for "host" alone.
+
+    Args:
+        name: as for `load_encoder`.
+        model: the host, as for `mnemic.load`.
+        notify: told about anything that takes long.
+
+    Raises:
+        ConfigError: if it isn't there or can't be loaded.
+    """
+    if check_encoder(name) != HOST:
+        return load_encoder(name, None, 0)
+    host, tokenizer = load_model(model, notify=notify)
+    return load_encoder(HOST, HostTexts(host, tokenizer), int(host.get_input_embeddings().weight.shape[1]))
 
 
 def _folder(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What is done to stored items by their ids: look, correct, forget, prune, undo, erase. Needs the store, the encoder for texts."""
+"""What is done to stored items by their ids: look, correct, forget, prune, undo, erase. Needs a store, for texts an encoder."""
 
 import threading
 import time

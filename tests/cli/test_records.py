@@ -1,7 +1,7 @@
 """`list`, `history`, `forget`, `undo` and `erase`: on a real store, without a model."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from typer.testing import Result
 
 from mnemic.cli import session
 from mnemic.store import open_store
-from mnemic.types import Item, NewItem
+from mnemic.types import FloatArray, Item, NewItem
 
 Cli = Callable[..., Result]
 
@@ -199,3 +199,34 @@ def test_prune_asks_somebody_who_sits_there(
     monkeypatch.setattr(session, "interactive", lambda: True)
     assert "Forget 1 item?" in cli("prune", "--budget", "1", text=answer).stderr
     assert len(json.loads(cli("list", "--json").stdout)) == left
+
+
+class Encoder:
+    """Stands in for a sentence encoder."""
+
+    id, dim = "other", 3
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        return np.eye(3, dtype=np.float32)[[len(text) % 3 for text in texts]]
+
+
+def test_reindex_changes_the_encoder_of_every_scope(
+    cli: Cli, items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("mnemic.encoders.encoder_alone", lambda name, model, notify: asked.append(name) or Encoder())
+    assert json.loads(cli("reindex", "--encoder", "minilm", "--json").stdout) == {"encoder": "other", "encoded": 3, "before": 0}
+    assert asked == ["minilm"]
+    with open_store(tmp_path / "store") as store:
+        assert (store.encoder_id, store.dim, store.check()) == ("other", 3, [])
+        store.reindexing("third", 4)
+    refused = cli("reindex", "--encoder", "minilm")
+    assert "0 texts encoded by other, 3 were before" in refused.stdout
+    assert "discarded" in cli("reindex", "--discard").stdout
+    assert "nothing was under way" in cli("reindex", "--discard").stdout
+
+
+@pytest.mark.parametrize("given", [(), ("--discard", "--encoder", "minilm")])
+def test_reindex_takes_an_encoder_or_discards(cli: Cli, items: list[Item], given: tuple[str, ...]) -> None:
+    assert cli("reindex", *given).exit_code == 2
+    assert cli("reindex", "--encoder", "minilm", "--store", "nowhere").exit_code == 3

@@ -18,6 +18,7 @@ from .list import list_items
 from .plot import plot
 from .prune import prune
 from .recall import recall
+from .reindex import reindex
 from .train import train
 from .transfer import export, import_items
 from .undo import undo
@@ -61,6 +62,7 @@ app.command("forget")(forget)
 app.command("prune")(prune)
 app.command("undo")(undo)
 app.command("erase")(erase)
+app.command("reindex")(reindex)
 app.command("export")(export)
 app.command("import")(import_items)
 app.add_typer(bench, name="bench")

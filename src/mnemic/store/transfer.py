@@ -127,10 +127,8 @@ def _write_past(db: sqlite3.Connection, past: Past, seq: int | None, scope: int,
     if past.text is not None:
         labels = [checks.check_label(name, value) for name, value in (("category", past.category), ("source", past.source))]
         importance = checks.check_importance(0.5 if past.importance is None else past.importance)
-        db.execute(
-            "INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", (event, checks.check_text(past.text), labels[0], importance, labels[1])
-        )
-        db.execute("INSERT INTO vectors VALUES (?, ?)", (event, _checked(past.key, dim).tobytes()))
+        text, key = checks.check_text(past.text), _checked(past.key, dim)
+        records.write_payload(db, event, text, labels[0], importance, labels[1], key)
 
 
 def _checked(key: FloatArray | None, dim: int) -> FloatArray:
