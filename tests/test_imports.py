@@ -12,9 +12,8 @@ SRC = Path(__file__).parent.parent / "src" / "mnemic"
 
 PLAIN = {"types", "errors", "arguments"}
 BELOW_ASSISTANT = PLAIN | {
-    "checkpoint", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs", "memories", "models",
-    "ops",
-    "progress", "registry", "settling", "store",
+    "bulk", "checkpoint", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs", "memories",
+    "models", "ops", "progress", "registry", "settling", "store",
 }  # fmt: skip
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
@@ -22,6 +21,7 @@ ALLOWED = {
     "cli": {
         "__init__",
         "assistant",
+        "bulk",
         "evals",
         "plots",
         "train",
@@ -36,13 +36,16 @@ ALLOWED = {
     | PLAIN,
     "evals": BELOW_ASSISTANT | {"__init__", "assistant", "files", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
-    "assistant": BELOW_ASSISTANT | {"conversation", "keeping", "learning"},
+    "assistant": BELOW_ASSISTANT | {"conversation", "learning", "upkeep"},
+    "upkeep": PLAIN
+    | {"bulk", "encoders", "gates", "host_texts", "inputs", "keeping", "memories", "progress", "store", "transfer"},
+    "bulk": PLAIN | {"encoders", "inputs", "store"},
     "plots": PLAIN | {"checkpoint", "encoders", "hosts", "memories", "train"},
     "train": PLAIN | {"hosts", "memories", "models"},
     "gpt2": PLAIN | {"hosts", "memories"},
     "settling": PLAIN | {"encoders", "learning", "memories", "store"},
     "learning": PLAIN | {"encoders", "memories", "store"},
-    "keeping": PLAIN | {"encoders", "store", "transfer"},
+    "keeping": PLAIN | {"encoders", "store"},
     "transfer": PLAIN | {"files", "store"},
     "conversation": PLAIN | {"files", "generation", "store"},
     "encoders": PLAIN | {"host_texts", "models"},

@@ -13,7 +13,7 @@ import torch
 
 from .arguments import check_count, check_kind, check_names, check_several
 from .conversation import check_messages, render_within
-from .encoders import Encoder, check_encoder, load_encoder
+from .encoders import Encoder, check_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
@@ -31,20 +31,19 @@ from .generation import (
 )
 from .host_texts import HostTexts
 from .hosts import attach
-from .keeping import Keeping, check_budget
 from .learning import PerText, Teacher, make_lessons
 from .memories.base import Memory
 from .memories.fact import Candidate, FactConfig, FactMemory, Gate, Route, Router
 from .memories.fact.calibrate import Example, Rates, Report, fit
 from .memories.fact.texts import surely_fits
 from .models import load_model
-from .progress import Progress, reporting, reporting_counts
+from .progress import Progress, reporting
 from .settling import settle
 from .store import open_store
 from .store.base import Store
 from .store.checks import check_scope, check_text, check_texts
-from .store.reindex import Reindexed, reindex
 from .types import Hit, Learned, Reply, Spoke
+from .upkeep import Upkeep, check_budget
 
 POINTER = "pointer"
 READERS = (POINTER,)
@@ -123,7 +122,7 @@ def load(
         raise
 
 
-class MemoryLM(Keeping):
+class MemoryLM(Upkeep):
     """A language model that is taught, asked, and says which memory spoke. Threads may share it; calls run one at a time."""
 
     def __init__(
@@ -148,8 +147,7 @@ class MemoryLM(Keeping):
         self.config = FactConfig() if config is None else config
         check_kind("config", self.config, FactConfig, "Make one of the settings.")
         self.texts = HostTexts(model, tokenizer)
-        hidden = int(model.get_input_embeddings().weight.shape[1])
-        self.encoder: Encoder = encoder if isinstance(encoder, Encoder) else load_encoder(encoder, self.texts, hidden)
+        self.encoder, self._encoder_name = self._named_encoder(encoder)
         # what can fail comes before what would have to be undone
         chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, self.encoder.id)
         if tokenizer.pad_token_id is None:
@@ -159,7 +157,7 @@ class MemoryLM(Keeping):
                 )
             )
         store.open_for(self.encoder.id, self.encoder.dim)
-        self._given_gate = gate
+        self._given_gate: str | Path | Gate | None = gate
         self._fact = FactMemory(self.config.strength)
         self._lock = threading.RLock()
         self._use(chosen)
@@ -543,33 +541,6 @@ class MemoryLM(Keeping):
                 )
             self._use(gate)
         return report
-
-    def reindex(self, encoder: str | Path | Encoder, progress: bool | Progress = False) -> Reindexed:
-        """Change the store's encoder, and use it from now on: every text gets a new vector, nothing is learned again.
-
-        Interrupted, it goes on when it is called again. Other processes may use the store meanwhile, with the old encoder; then
-        they get `EncoderMismatch` where they search or write, and load the store anew. A gate that was given by a file must fit
-        the new encoder too; else the shipped one that fits best is taken.
-
-        Args:
-            encoder: a name as for `load`, or an encoder.
-            progress: True for a bar, or a function called with (done, total).
-
-        Raises:
-            ConfigError: if it can't be loaded, or the given gate isn't for it. Nothing is changed then.
-            StoreError: if a change to another encoder is under way, or it can't be written.
-        """
-        with self._lock:
-            hidden = int(self.model.get_input_embeddings().weight.shape[1])
-            new = encoder if isinstance(encoder, Encoder) else load_encoder(encoder, self.texts, hidden)
-            gate = self._given_gate
-            chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, new.id)
-            with reporting_counts(progress, "Encoding") as report:
-                done = reindex(self.store, new.id, new.dim, new.encode, report=report)
-            self.store.open_for(new.id, new.dim)
-            self.encoder = new
-            self._use(chosen)
-        return done
 
     # -- inside --------------------------------------------------------------------------------------------------------------
 

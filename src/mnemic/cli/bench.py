@@ -23,6 +23,7 @@ SAVING = (
 
 def _benches() -> typer.Typer:
     from ..evals import (
+        bulk,
         edits,
         gatefit,
         influence,
@@ -77,6 +78,7 @@ def _benches() -> typer.Typer:
             pruning.run,
             "Forget half of a simulated year's items: how much of what is asked later is left?",
         ),
+        ("bulk", bulk.BulkConfig, bulk.run, "Learn files without the host: texts per second, and memory by size."),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:

@@ -403,6 +403,27 @@ def _resonance(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _bulk(data: Data) -> tuple[Table, ...]:
+    return (
+        Table(
+            title="Learning in bulk, without the host",
+            header=("vectors by", "workers", "texts", "texts/s", "again, all known (s)", "peak memory (MiB)"),
+            rows=tuple(
+                (
+                    "nobody (random)" if one["encoder"] == "none" else one["encoder"],
+                    str(one["workers"]),
+                    f"{one['texts']:,}",
+                    f"{one['per_second']:,.0f}",
+                    f"{one['again']:.2f}",
+                    f"{one['peak']:,.0f}",
+                )
+                for one in data["runs"]
+            ),
+            note=provenance(data).removesuffix(" · 95 % intervals"),
+        ),
+    )
+
+
 def _prune(data: Data) -> tuple[Table, ...]:
     scenarios, note = data["scenarios"], provenance(data)
     header = ("what chose those that went", *(one["name"] for one in scenarios))
@@ -456,6 +477,7 @@ def _store(data: Data) -> tuple[Table, ...]:
 
 
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
+    ("bulk", 1): _bulk,
     ("edits", 1): _edits,
     ("influence", 1): _influence,
     ("keys", 1): _keys,

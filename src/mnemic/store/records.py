@@ -265,9 +265,10 @@ def write_payload(
 
 def known_texts(db: sqlite3.Connection, texts: Iterable[str], scope: str) -> set[str]:
     """Return those of the texts that an active item of a scope says exactly."""
+    # cross joins: SQLite would start from all items of the scope
     sql = (
-        "SELECT 1 FROM payloads p JOIN items i ON i.payload = p.event JOIN scopes s ON s.id = i.scope"
-        " WHERE p.digest = ? AND p.text = ? AND i.status = 'active' AND s.name = ? LIMIT 1"
+        "SELECT 1 FROM payloads p CROSS JOIN journal j ON j.seq = p.event"
+        " CROSS JOIN items i ON i.seq = j.item AND i.payload = p.event CROSS JOIN scopes s ON s.id = i.scope WHERE p.digest = ? AND p.text = ? AND i.status = 'active' AND s.name = ? LIMIT 1"
     )
     return {text for text in texts if db.execute(sql, (digest_of(text), text, scope)).fetchone()}
 
