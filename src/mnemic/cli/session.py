@@ -50,7 +50,7 @@ def open_records(store: str) -> Iterator["Store"]:
     Raises:
         NotFound: if there is no store at that place.
     """
-    _require(store)
+    require_store(store)
     from ..store import open_store
 
     records = open_store(store)
@@ -60,7 +60,12 @@ def open_records(store: str) -> Iterator["Store"]:
         records.close()
 
 
-def _require(store: str) -> None:
+def require_store(store: str) -> None:
+    """Refuse a folder that isn't there.
+
+    Raises:
+        NotFound: if there is none.
+    """
     if "://" not in store and store != ":memory:" and not Path(store).expanduser().is_dir():
         raise NotFound(
             rule_got_do(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import records
-from .connection import BACKUPS, CONVERSATION, DRAFTS
+from .connection import BACKUPS, CONVERSATION, DAMAGED, DRAFTS
 from .lifecycle import ERASED
 
 _PIECE = 24
@@ -117,6 +117,7 @@ def _held(path: Path, wanted: set[bytes]) -> set[bytes] | None:
 def remove_copies(folder: Path, database: str) -> None:
     """Remove what holds the erased too: copies that migrations left, what a killed one left of a copy, the kept conversation."""
     left = [path for path in folder.glob(f"{database}{DRAFTS}*") if time.time() - path.stat().st_mtime > _OLD]
-    for path in [*folder.glob(f"{database}{BACKUPS}*"), folder / CONVERSATION, *left]:
+    copies = [path for part in (BACKUPS, DAMAGED) for path in folder.glob(f"{database}{part}*")]
+    for path in [*copies, folder / CONVERSATION, *left]:
         with suppress(OSError):
             path.unlink(missing_ok=True)

@@ -268,7 +268,8 @@ def known_texts(db: sqlite3.Connection, texts: Iterable[str], scope: str) -> set
     # cross joins: SQLite would start from all items of the scope
     sql = (
         "SELECT 1 FROM payloads p CROSS JOIN journal j ON j.seq = p.event"
-        " CROSS JOIN items i ON i.seq = j.item AND i.payload = p.event CROSS JOIN scopes s ON s.id = i.scope WHERE p.digest = ? AND p.text = ? AND i.status = 'active' AND s.name = ? LIMIT 1"
+        " CROSS JOIN items i ON i.seq = j.item AND i.payload = p.event CROSS JOIN scopes s ON s.id = i.scope"
+        " WHERE p.digest = ? AND p.text = ? AND i.status = 'active' AND s.name = ? LIMIT 1"
     )
     return {text for text in texts if db.execute(sql, (digest_of(text), text, scope)).fetchone()}
 

@@ -8,6 +8,9 @@ MISCOUNTED = (
 )
 """Scopes whose counter isn't the number of their active items, with both."""
 
+NO_VECTOR = "texts have no vector"
+"""End of the line that says how many: `mnemic reindex` with the store's own encoder makes them again."""
+
 
 def problems(db: sqlite3.Connection) -> list[str]:
     """Read the whole database and return what is wrong with it; an empty list when it is sound."""
@@ -18,7 +21,7 @@ def problems(db: sqlite3.Connection) -> list[str]:
         found += [f"scope {name!r} counts {active} active items and has {n}" for name, active, n in db.execute(MISCOUNTED)]
         lacking = "SELECT count(*) FROM payloads p WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.event = p.event)"
         (bare,) = db.execute(lacking).fetchone()
-        found += [f"{bare} texts have no vector"] if bare else []
+        found += [f"{bare} {NO_VECTOR}"] if bare else []
     except sqlite3.DatabaseError as error:
         # so damaged that SQLite can't even go on reading
         return [str(error)]
