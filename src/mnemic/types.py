@@ -76,6 +76,8 @@ class Event:
     """Number of the first event of the operation that this one belongs to: what `undo` takes."""
     text: str | None = None
     """The text that an "add" or "update" brought; only `history` fills it in."""
+    undoes: int | None = None
+    """Number of the operation that an "undo" undid; only `history` fills it in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,6 +165,12 @@ def test_list_as_it_was(cli: Cli, items: list[Item]) -> None:
     after = (datetime.fromtimestamp(items[1].created) + timedelta(microseconds=1)).isoformat()
     assert len(cli("list", "--as-of", after).stdout.splitlines()) == 2
     assert cli("list", "--as-of", "2001-01-01").stdout == ""
+    # a day is its end: what was forgotten today isn't there, yesterday nothing was
+    today = datetime.fromtimestamp(items[1].created)
+    assert len(cli("list", "--as-of", today.date().isoformat()).stdout.splitlines()) == 1
+    assert cli("list", "--as-of", (today - timedelta(days=1)).date().isoformat()).stdout == ""
+    later = (today + timedelta(minutes=1)).strftime("%Y-%m-%d %H:%M")
+    assert len(cli("list", "--as-of", later).stdout.splitlines()) == 1
     wrong = cli("list", "--as-of", "yesterday")
     assert wrong.exit_code == 1
     assert "A time is a date" in wrong.stderr
@@ -230,3 +236,13 @@ def test_reindex_changes_the_encoder_of_every_scope(
 def test_reindex_takes_an_encoder_or_discards(cli: Cli, items: list[Item], given: tuple[str, ...]) -> None:
     assert cli("reindex", *given).exit_code == 2
     assert cli("reindex", "--encoder", "minilm", "--store", "nowhere").exit_code == 3
+
+
+def test_undo_says_its_number_and_history_what_it_undid(cli: Cli, items: list[Item]) -> None:
+    cli("forget", items[0].id)
+    (added, forgotten) = [line.split("\t")[0] for line in cli("history", items[0].id).stdout.splitlines()]
+    done = cli("undo")
+    number = cli("history", items[0].id).stdout.splitlines()[-1].split("\t")[0]
+    assert f"change {number} undid {forgotten}; `mnemic undo {number}` brings it back" in done.stderr
+    assert cli("history", items[0].id).stdout.splitlines()[-1].split("\t")[2] == f"undo of {forgotten}"
+    assert added != forgotten

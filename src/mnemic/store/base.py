@@ -218,9 +218,12 @@ class Store(Protocol):
         ...
 
     def restore(self, dumped: Iterable[Record]) -> Restored:
-        """Write items with their whole past, all or none; those whose ids are known already stay as they are.
+        """Write items with their whole past, all or none; those whose ids their scope knows already stay as they are.
 
         Every text has its key, made by this store's encoder. Numbers of events go on behind those that are there.
+
+        Raises:
+            InputError: if another scope has one of the ids; nothing is written then.
         """
         ...
 

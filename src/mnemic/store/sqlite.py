@@ -323,13 +323,14 @@ class SqliteStore:
         with self._reading() as db:
             seq = records.seq_of(db, item_id, scope)
             rows = db.execute(
-                "SELECT j.seq, j.at, j.kind, j.reason, p.text, j.operation FROM journal j LEFT JOIN payloads p ON p.event = j.seq"
+                "SELECT j.seq, j.at, j.kind, j.reason, p.text, j.operation, o.undoes FROM journal j"
+                " LEFT JOIN payloads p ON p.event = j.seq LEFT JOIN operations o ON o.seq = j.operation"
                 " WHERE j.item = ? ORDER BY j.seq",
                 (seq,),
             ).fetchall()
         return [
-            Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text, operation=operation)
-            for n, at, kind, reason, text, operation in rows
+            Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text, operation=operation, undoes=undoes)
+            for n, at, kind, reason, text, operation, undoes in rows
         ]
 
     def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
