@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,12 @@ from typing import Any, Literal, overload
 
 import torch
 
-from .arguments import check_count, check_kind, check_names, check_several
-from .conversation import check_messages, render_within
+from .arguments import check_count, check_kind, check_names, check_number, check_several
 from .encoders import Encoder, check_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
 from .generation import (
-    DEFAULTS,
     Answers,
     Prompt,
     Streamed,
@@ -38,11 +36,12 @@ from .memories.fact.calibrate import Example, Rates, Report, fit
 from .memories.fact.texts import surely_fits
 from .models import load_model
 from .progress import Progress, reporting
-from .settling import settle
+from .settling import Settled, loudest, raise_threshold, settle
 from .store import open_store
 from .store.base import Store
 from .store.checks import check_scope, check_text, check_texts
-from .types import Hit, Learned, Reply, Spoke
+from .talking import Talking
+from .types import Hit, Item, Learned, Reply, Spoke
 from .upkeep import Upkeep, check_budget
 
 POINTER = "pointer"
@@ -60,6 +59,23 @@ class Explanation:
     text: str
     hits: tuple[Hit, ...]
     threshold: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Woken:
+    """A query that woke an item."""
+
+    query: str
+    item: Item
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injections:
+    """How many queries were asked that no item has to do with, and which of them woke one."""
+
+    queries: int
+    woken: tuple[Woken, ...]
 
 
 def load(
@@ -102,7 +118,7 @@ def load(
     # these come first: it takes no time to say that they can't be used
     if encoder is not None:
         check_encoder(encoder)
-    opened = open_store(store)
+    opened = open_store(store, notify=notify)
     try:
         check_budget(budget)
         host, tokenizer = load_model(model, dtype=dtype, device=device, notify=notify)
@@ -122,7 +138,7 @@ def load(
         raise
 
 
-class MemoryLM(Upkeep):
+class MemoryLM(Talking, Upkeep):
     """A language model that is taught, asked, and says which memory spoke. Threads may share it; calls run one at a time."""
 
     def __init__(
@@ -371,66 +387,6 @@ class MemoryLM(Upkeep):
         replies = self._run(made, memory, scope, readers, batch_size, options, brief=brief)
         return replies[0] if isinstance(question, str) else replies
 
-    @overload
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        memory: bool = ...,
-        scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
-        brief: bool = ...,
-        stream: Literal[False] = ...,
-        **options: Any,
-    ) -> Reply: ...
-    @overload
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        memory: bool = ...,
-        scope: str | None = ...,
-        readers: Sequence[str] | None = ...,
-        brief: bool = ...,
-        *,
-        stream: Literal[True],
-        **options: Any,
-    ) -> Streamed: ...
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        memory: bool = True,
-        scope: str | None = None,
-        readers: Sequence[str] | None = None,
-        brief: bool = True,
-        stream: bool = False,
-        **options: Any,
-    ) -> Reply | Streamed:
-        """Answer the last message of a conversation. The memory is asked about that message alone; nothing is learned.
-
-        Where the conversation and the answer don't fit into the model's window, the oldest turns are left out; the system prompt
-        and the last message stay. Further arguments as for `ask`.
-
-        Args:
-            messages: `{"role": "system" | "user" | "assistant", "content": text}` each, the user's last.
-            memory: False for the base model alone.
-            scope: whose memories; None for the default.
-            readers: which readers may speak; None for all.
-            brief: where a memory speaks, the reply ends with its answer.
-            stream: return an iterator over pieces of text; its `reply` is there when it has ended.
-            options: for the model's own `generate`.
-
-        Raises:
-            InputError: if it is no conversation, or system prompt and last message are too long by themselves.
-            ConfigError: as `generate`.
-        """
-        checked = check_messages(messages)
-        longest = check_count("max_new_tokens", options.get("max_new_tokens", DEFAULTS["max_new_tokens"]), 1)
-        room = None if self.texts.window is None else max(1, self.texts.window - longest)
-        prompt = render_within(self.tokenizer, checked, room)
-        if stream:
-            return self._stream(prompt, memory, scope, readers, options, brief=brief)
-        (reply,) = self._run([prompt], memory, scope, readers, 1, options, brief=brief)
-        return reply
-
     def score(
         self,
         prompts: Sequence[str],
@@ -487,6 +443,8 @@ class MemoryLM(Upkeep):
         spoke: tuple[Spoke, ...] | None
         if isinstance(reply_or_query, Reply):
             query, spoke = reply_or_query.prompt, reply_or_query.memories
+            if not query:
+                return Explanation(query="", text="Nothing was looked up: the message tells something and asks nothing.", hits=())
         else:
             query, spoke = reply_or_query, None
         hits = self.recall(query, scope=scope)
@@ -542,6 +500,46 @@ class MemoryLM(Upkeep):
             self._use(gate)
         return report
 
+    def injections(self, queries: Sequence[str], scope: str | None = None) -> Injections:
+        """Ask what no item has to do with, and return what spoke all the same. Their share is the false-injection rate.
+
+        Raises:
+            InputError: if a query is empty.
+            NotFound: as `items`.
+        """
+        asked = check_texts(list(queries))
+        with self._lock:
+            rows = self.router.route(asked, self._written_scope(scope))
+        woken = [(query, row[0].hit()) for query, row in zip(asked, rows, strict=True) if row and row[0].accepted]
+        return Injections(
+            queries=len(asked), woken=tuple(Woken(query=query, item=hit.item, score=hit.score) for query, hit in woken)
+        )
+
+    def settle(self, queries: Sequence[str], rate: float, scope: str | None = None) -> Settled:
+        """Raise the gate's threshold until at most a share of queries that no item has to do with wakes one; never lower it.
+
+        `lm.gate.save(path)` keeps it for `load(gate=path)`.
+
+        Args:
+            queries: what no item has to do with.
+            rate: the share.
+            scope: whose items; None for the default.
+
+        Raises:
+            InputError: if a query is empty.
+            ConfigError: if the rate isn't from 0 to 1.
+            NotFound: as `items`.
+        """
+        asked = check_texts(list(queries))
+        check_number("rate", rate)
+        if not 0 <= rate <= 1:
+            raise ConfigError(rule_got_do("A rate lies between 0 and 1.", rate, "Give e.g. 0.01."))
+        with self._lock:
+            margins = loudest(self.router, asked, self._written_scope(scope))
+            gate, settled = raise_threshold(self.gate, margins, rate, facts=self.store.count(self._scope(scope)))
+            self._use(gate)
+        return settled
+
     # -- inside --------------------------------------------------------------------------------------------------------------
 
     def _written_scope(self, scope: str | None) -> str:
@@ -580,12 +578,15 @@ class MemoryLM(Upkeep):
             )
         return ids
 
-    def _routes_of(self, queries: Sequence[str], memory: bool, scope: str | None) -> list[Candidate | None]:
+    def _routes_of(self, queries: Sequence[str | None], memory: bool, scope: str | None) -> list[Candidate | None]:
         """Return for each query the item that speaks, if the gate accepts one."""
-        if not memory:
-            return [None] * len(queries)
-        rows = self.router.route(queries, self._scope(scope))
-        return [row[0] if row and row[0].accepted else None for row in rows]
+        asked = [i for i, query in enumerate(queries) if memory and query is not None]
+        found: list[Candidate | None] = [None] * len(queries)
+        rows = self.router.route([query for query in queries if query is not None] if asked else [], self._scope(scope))
+        for i, row in zip(asked, rows, strict=True):
+            if row and row[0].accepted:
+                found[i] = row[0]
+        return found
 
     def _route(self, prompt: Prompt, ids: tuple[int, ...], candidate: Candidate | None) -> Route | None:
         if candidate is None:
@@ -623,7 +624,7 @@ class MemoryLM(Upkeep):
     ) -> list[Reply]:
         check_count("batch_size", batch_size, 1)
         for prompt in prompts:
-            check_text(prompt.query)
+            _check_query(prompt)
         replies: list[Reply] = []
         with self._lock:
             for begin in range(0, len(prompts), batch_size):
@@ -636,6 +637,9 @@ class MemoryLM(Upkeep):
                 parts = {"route": route_ms / len(batch), "generate": generate_ms / len(batch)}
                 replies += [self._reply(p, row, c, parts, scope) for p, row, c in zip(batch, rows, candidates, strict=True)]
         return replies
+
+    def _learn_one(self, text: str, source: str, scope: str | None) -> Learned:
+        return self.learn(text, source=source, scope=scope)
 
     def _reply(
         self, prompt: Prompt, row: Sequence[int], candidate: Candidate | None, parts: dict[str, float], scope: str | None
@@ -650,7 +654,7 @@ class MemoryLM(Upkeep):
             text=self.tokenizer.decode(row, skip_special_tokens=True),
             token_ids=tuple(row),
             memories=spoke,
-            prompt=prompt.query,
+            prompt=prompt.query or "",
             ms=sum(parts.values()),
             parts=dict(parts),
         )
@@ -664,8 +668,9 @@ class MemoryLM(Upkeep):
         options: dict[str, Any],
         *,
         brief: bool,
+        finish: Callable[[Reply], Reply] = lambda reply: reply,
     ) -> Streamed:
-        check_text(prompt.query)
+        _check_query(prompt)
 
         def run(send: Callable[[str], None]) -> Reply:
             with self._lock:
@@ -675,9 +680,14 @@ class MemoryLM(Upkeep):
                     until = _answers(routes) if brief else ()
                     row = stream_batch(self.model, self.tokenizer, ids[0], options, send, until)
                 parts = {"route": route_ms, "generate": (time.perf_counter() - begun) * 1000}
-                return self._reply(prompt, row, candidates[0], parts, scope)
+                return finish(self._reply(prompt, row, candidates[0], parts, scope))
 
         return Streamed(run)
+
+
+def _check_query(prompt: Prompt) -> None:
+    if prompt.query is not None:
+        check_text(prompt.query)
 
 
 def _answers(routes: Sequence[Route | None]) -> list[Answers]:

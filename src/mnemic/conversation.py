@@ -1,10 +1,14 @@
 """Messages of a conversation: checked, rendered for the model, and cut to its window."""
 
+import hashlib
 import json
+import re
+import secrets
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .arguments import is_several, short
 from .errors import ConfigError, InputError, rule_got_do
@@ -16,6 +20,45 @@ ROLES = ("system", "user", "assistant")
 Message = dict[str, str]
 _HEAD = {"mnemic": "conversation", "format": 1}
 _PLAIN = {"system": "", "user": "User: ", "assistant": "Assistant: "}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a remembered statement was said: the nth message of the user, from character `start` to `end`.
+
+    `str` of it is the source of the item; `Origin.of` reads it back.
+    """
+
+    conversation: str
+    turn: int
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation}, turn {self.turn}, characters {self.start}-{self.end}"
+
+    @classmethod
+    def of(cls, source: str | None) -> "Origin | None":
+        """Return the origin that a source names, or None if it names another kind of place."""
+        match = re.fullmatch(r"conversation (.+), turn (\d+), characters (\d+)-(\d+)", source or "")
+        return match and cls(match[1], *(int(match[n]) for n in (2, 3, 4)))
+
+
+def fingerprint(messages: Sequence[Message]) -> str:
+    """Return a short name for a conversation that has none: a digest of how it began."""
+    return hashlib.sha256(json.dumps(messages[0], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def new_name() -> str:
+    """Return a name for a new conversation."""
+    return secrets.token_hex(6)
+
+
+class Saved(NamedTuple):
+    """A conversation from a file."""
+
+    messages: list[Message]
+    name: str
 
 
 def check_messages(messages: object) -> list[Message]:
@@ -80,7 +123,7 @@ def _tokens(tokenizer: Any, prompt: Prompt) -> int:
     return len(tokenizer(prompt.text, add_special_tokens=not prompt.chat, verbose=False)["input_ids"])
 
 
-def save(path: Path, messages: Sequence[Message]) -> None:
+def save(path: Path, messages: Sequence[Message], name: str) -> None:
     """Write a conversation to a file, for its owner alone, whole or not at all.
 
     Raises:
@@ -89,13 +132,13 @@ def save(path: Path, messages: Sequence[Message]) -> None:
     try:
         with whole_file(path, private=True) as file:
             # a model may have said what is no UTF-8: escaped it is
-            json.dump({**_HEAD, "messages": list(messages)}, file)
+            json.dump({**_HEAD, "name": name, "messages": list(messages)}, file)
     except OSError as error:
         raise ConfigError(rule_got_do("A conversation needs a file that can be written.", str(error), "Name another.")) from error
 
 
-def load(path: Path) -> list[Message]:
-    """Return the conversation in a file.
+def load(path: Path) -> Saved:
+    """Return the conversation in a file; one without a name gets a new one.
 
     Raises:
         InputError: if it can't be read or holds none.
@@ -106,9 +149,10 @@ def load(path: Path) -> list[Message]:
         raise InputError(rule_got_do("A conversation is a file that was saved.", f"{path.name}: {error}", "Check it.")) from error
     if not isinstance(value, dict) or {name: value.get(name) for name in _HEAD} != _HEAD or "messages" not in value:
         raise InputError(rule_got_do("A conversation is a file that was saved.", path.name, "Name one that /save wrote."))
-    messages = value["messages"]
+    messages, name = value["messages"], value.get("name")
+    name = name if isinstance(name, str) and name.isalnum() else new_name()
     if messages == []:
-        return []
+        return Saved([], name)
     # one that ends with an answer is as good as one that waits for it
     checked = check_messages([*messages, {"role": "user", "content": "."}] if isinstance(messages, list) else messages)
-    return checked[:-1]
+    return Saved(checked[:-1], name)

@@ -9,8 +9,8 @@ from typing import IO
 
 
 @contextmanager
-def whole_file(path: Path, *, private: bool = False) -> Iterator[IO[str]]:
-    """Open a UTF-8 file to write beside its place; it takes its place, on disk, when the body has ended without an error.
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """Give an empty draft beside a file; it takes the file's place, on disk, when the body has ended without an error.
 
     Args:
         path: of the file; one that is there is replaced.
@@ -22,10 +22,19 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[IO[str]]:
     draft = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
     try:
         draft.touch(mode=0o600 if private else 0o666)
-        with draft.open("w", encoding="utf-8") as file:
-            yield file
-            file.flush()
+        mode = draft.stat().st_mode
+        yield draft
+        # who writes it may have put a file of its own there
+        draft.chmod(mode)
+        with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path, *, private: bool = False) -> Iterator[IO[str]]:
+    """Open a UTF-8 file to write, as `replacing` does."""
+    with replacing(path, private=private) as draft, draft.open("w", encoding="utf-8") as file:
+        yield file

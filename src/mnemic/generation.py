@@ -18,10 +18,13 @@ DEFAULTS: dict[str, Any] = {"max_new_tokens": 64, "do_sample": False}
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What the model is fed (`text`), and what is looked up for it (`query`). chat: `text` holds its special tokens already."""
+    """What the model is fed (`text`), and what is looked up for it (`query`), None for nothing.
+
+    chat: `text` holds its special tokens already.
+    """
 
     text: str
-    query: str
+    query: str | None
     chat: bool
 
 

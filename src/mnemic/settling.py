@@ -15,6 +15,7 @@ from .memories.fact import FactConfig, Gate, Router
 from .memories.fact.calibrate import Example
 from .memories.fact.texts import TextReader
 from .store import open_store
+from .types import FloatArray
 
 _SCOPE = "default"
 _TOGETHER = 64
@@ -58,7 +59,6 @@ def settle(
     queries = [query for example in examples for query in example.absent]
     if not queries:
         return gate, Settled(facts=len(examples), queries=0, before=0.0, after=0.0)
-    loudest: list[float] = []
     with open_store(":memory:") as store:
         store.open_for(encoder.id, encoder.dim)
         router = Router(store, gate, config or FactConfig(), encoder.encode, reader)
@@ -71,14 +71,38 @@ def settle(
 
         lessons = make_lessons([e.fact for e in examples], None, None, None, _SCOPE, force=False)
         Teacher(store, router, encoder).learn(lessons, one_more)
-        for begin in range(0, len(queries), _TOGETHER):
-            for row in router.route(queries[begin : begin + _TOGETHER], _SCOPE):
-                loudest.append(max((c.verdict.subject for c in row if c.verdict is not None and c.accepted), default=-np.inf))
-            progress("settle", len(loudest), len(queries))
-    margins = np.array(loudest)
+        margins = loudest(router, queries, _SCOPE, progress=progress)
+    return raise_threshold(gate, margins, rate, facts=len(examples))
+
+
+def loudest(
+    router: Router,
+    queries: Sequence[str],
+    scope: str,
+    *,
+    progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
+) -> FloatArray:
+    """Return for each query by how much the most alike item that may speak is above the subject's threshold; -inf for none."""
+    found: list[float] = []
+    for begin in range(0, len(queries), _TOGETHER):
+        for row in router.route(queries[begin : begin + _TOGETHER], scope):
+            found.append(max((c.verdict.subject for c in row if c.verdict is not None and c.accepted), default=-np.inf))
+        progress("settle", len(found), len(queries))
+    return np.array(found, dtype=np.float32)
+
+
+def raise_threshold(gate: Gate, margins: FloatArray, rate: float, *, facts: int) -> tuple[Gate, Settled]:
+    """Return the gate with a subject's threshold above which at most `rate` of the margins lie, and what was measured.
+
+    Args:
+        gate: the gate that the margins were measured with.
+        margins: as `loudest` returned them.
+        rate: share of the queries that may wake a memory.
+        facts: how many facts they were measured among.
+    """
     raised = max(0.0, float(np.quantile(margins, 1 - rate, method="higher")))
     found = Settled(
-        facts=len(examples), queries=len(queries), before=float((margins >= 0).mean()), after=float((margins > raised).mean())
+        facts=facts, queries=len(margins), before=float((margins >= 0).mean()), after=float((margins > raised).mean())
     )
     # just above the last one that may not fire
     threshold = float(np.nextafter(gate.subject_threshold + raised, np.inf)) if raised else gate.subject_threshold

@@ -200,6 +200,9 @@ class Reply:
     token_ids: tuple[int, ...]
     memories: tuple[Spoke, ...] = ()
     prompt: str = ""
+    """What was looked up; empty where a message only tells something."""
+    learned: tuple[Learned, ...] = ()
+    """What `chat` remembered of the message."""
     ms: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage: "encode", "route", "generate"."""

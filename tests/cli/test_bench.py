@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from mnemic.cli import fields
-from mnemic.evals import edits, pairs, quality, report, speed, tables
+from mnemic.evals import capacity, edits, pairs, quality, report, speed, tables
 
 Cli = Callable[..., Result]
 
@@ -69,7 +69,14 @@ def test_a_wrong_value_is_wrong_usage(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [edits.EditsConfig, pairs.PairsConfig, quality.QualityConfig, speed.SpeedConfig, report.ReportConfig],
+    [
+        capacity.CapacityConfig,
+        edits.EditsConfig,
+        pairs.PairsConfig,
+        quality.QualityConfig,
+        speed.SpeedConfig,
+        report.ReportConfig,
+    ],
 )
 def test_every_setting_of_every_bench_has_help(config: type) -> None:
     assert set(fields.field_help(config)) == set(inspect.signature(config).parameters)

@@ -12,6 +12,7 @@ from typer.testing import Result
 from fixtures.small_lm import ANSWER, FACT, QUESTION
 from mnemic.assistant import MemoryLM
 from mnemic.cli import session
+from mnemic.store import open_store
 
 Cli = Callable[..., Result]
 Say = Callable[..., Result]
@@ -50,6 +51,38 @@ def test_what_is_remembered_in_one_conversation_is_answered_in_the_next(say: Say
     assert ANSWER in second.stdout.splitlines()[0]
     assert FACT in second.stderr
     assert "spoke" in second.stdout
+
+
+SAID = "My locker at the station is number 12."
+
+
+def test_what_is_stated_is_remembered_said_and_taken_back(say: Say) -> None:
+    done = say(f"Remember that m{SAID[1:]}", "/memories", "/forget", "/memories", "/undo 2", "/memories")
+    assert f": {SAID}" in done.stderr
+    assert "remembered " in done.stderr
+    assert "forgotten " in done.stderr
+    assert [line.split("  ")[1] for line in done.stdout.splitlines() if SAID in line] == [SAID, SAID]
+    again = say(f"Remember that m{SAID[1:]}")
+    assert "known already" in again.stderr
+
+
+def test_in_private_or_when_told_not_to_nothing_is_remembered(say: Say) -> None:
+    short = ("-o", "max_new_tokens=2")
+    done = say("/private", f"Remember that m{SAID[1:]}", "/private", "/memories", options=short)
+    assert "Nothing is remembered yet." in done.stderr
+    assert "remembered " not in done.stderr.replace("remembered or kept", "").replace("is remembered", "")
+    done = say(f"Remember that m{SAID[1:]}", "/memories", options=(*short, "--no-remember"))
+    assert "Nothing is remembered yet." in done.stderr
+
+
+def test_where_a_thing_was_said_names_the_conversation_that_goes_on(say: Say, tmp_path: Path) -> None:
+    short = ("-o", "max_new_tokens=2")
+    say("Hello.", options=short)
+    name = json.loads((tmp_path / "store" / "last_chat.json").read_text(encoding="utf-8"))["name"]
+    say(f"Remember that m{SAID[1:]}", options=(*short, "-c"))
+    with open_store(tmp_path / "store") as store:
+        (item,) = store.items("default")
+    assert item.source == f"conversation {name}, turn 2, characters 14-{14 + len(SAID)}"
 
 
 def test_forget_undo_and_memories(say: Say) -> None:

@@ -37,7 +37,14 @@ def test_settings_reach_the_memory(cli: Cli, fake: FakeLM, monkeypatch: pytest.M
     monkeypatch.setenv("MNEMIC_SCOPE", "anna")
     monkeypatch.setenv("MNEMIC_ENCODER", "host")
     cli("learn", "A text.", "--model", "gpt2", "--store", "elsewhere", "--budget", "40")
-    assert fake.loaded_with == {"model": "gpt2", "store": "elsewhere", "encoder": "host", "scope": "anna", "budget": 40}
+    assert fake.loaded_with == {
+        "model": "gpt2",
+        "store": "elsewhere",
+        "encoder": "host",
+        "scope": "anna",
+        "gate": None,
+        "budget": 40,
+    }
 
 
 def test_json_is_an_array_with_an_object_per_text(cli: Cli, fake: FakeLM) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from mnemic.types import Item, Learned, Reply, Spoke
+from mnemic.types import Hit, Item, Learned, Reply, Spoke
 
 
 class Words:
@@ -75,6 +75,11 @@ class FakeLM:
 
     def ask(self, texts, *, memory, readers, batch_size, max_new_tokens):
         return self._many("ask", texts, memory, batch_size, max_new_tokens)
+
+    def recall(self, query, k):
+        found = self.fires(query, self.facts)
+        fact = found[0] if found is not None else self.facts[0]
+        return [Hit(item=item(fact), score=0.9, parts={}, accepted=found is not None)]
 
     def score(self, prompts, targets, *, memory):
         replies = self._many("score", prompts, memory, len(prompts), 1)

@@ -120,7 +120,7 @@ class Timed:
         self.clock.now += self.slowdown
         return [self.fake._reply(texts[0], bool(self.fake.facts), 1)]
 
-    def learn(self, texts):
+    def learn(self, texts, *, force=False):
         if len(texts) == 1:
             for _ in range(2):
                 with torch.no_grad():

@@ -1,6 +1,7 @@
 """Undo, states in time and erasing, as told in docs/design/lifecycle.md."""
 
 import os
+import random
 import sqlite3
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from mnemic.errors import ConfigError, NotFound, StoreError
 from mnemic.store import SqliteStore, Store, open_store
+from mnemic.store.erasure import _Search
 from mnemic.types import Item
 from store.samples import DIM, ENCODER, direction, new_item
 
@@ -143,12 +145,22 @@ def test_an_erased_item_leaves_the_memory_of_other_processes_too(tmp_path: Path)
         (item,) = one.insert([new_item("The code is 4711.", seed=1)])
         one.insert([new_item("The van is grey.", seed=2)])
         assert two.search(direction(1), 1, "home")[0].id == item.id
-        index = two._indexes["home"]
+        index = two._indexes._indexes["home"]
         one.erase(item.id, "home")
         assert [found.id for found in two.search(direction(1), 5, "home")] != [item.id]
         assert two.word_counts(["4711"], "home") == {"4711": 0}
         # rebuilt, not marked: the old one still holds the vector
-        assert two._indexes["home"] is not index
+        assert two._indexes._indexes["home"] is not index
+
+
+def test_pieces_are_found_wherever_they_begin() -> None:
+    rng = random.Random(0)
+    for _ in range(500):
+        data = bytes(rng.choices(b"abc \0", k=rng.randrange(120)))
+        places = [(rng.randrange(110), rng.randrange(8, 25)) for _ in range(4)]
+        pieces = {piece for begin, size in places if len(piece := data[begin : begin + size]) >= 8}
+        others = {bytes(rng.choices(b"abc \0", k=rng.randrange(8, 25))) for _ in range(3)}
+        assert _Search(pieces | others).found(data) == {piece for piece in pieces | others if piece in data}
 
 
 def test_what_another_process_keeps_in_the_log_is_reported(tmp_path: Path) -> None:

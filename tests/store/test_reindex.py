@@ -272,3 +272,12 @@ def test_a_new_store_takes_the_encoder(tmp_path: Path) -> None:
     with open_store(tmp_path / "s") as store:
         assert reindex(store, OTHER, DIM, encode).encoded == 0
         assert store.encoder_id == OTHER
+
+
+def test_saved_indexes_of_the_old_encoder_go_with_the_switch(tmp_path: Path) -> None:
+    filled(tmp_path / "s", 20)
+    saved = tmp_path / "s" / "index-1"
+    saved.write_bytes(direction(1).tobytes())
+    with open_store(tmp_path / "s") as store:
+        reindex(store, OTHER, DIM, encode)
+    assert not saved.exists()

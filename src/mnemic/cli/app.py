@@ -7,6 +7,7 @@ import typer
 from .. import __version__
 from .ask import ask
 from .bench import bench
+from .calibrate import calibrate
 from .chat import chat
 from .doctor import doctor
 from .erase import erase
@@ -56,6 +57,7 @@ app.command("ask")(ask)
 app.command("chat")(chat)
 app.command("recall")(recall)
 app.command("why")(why)
+app.command("calibrate")(calibrate)
 app.command("list")(list_items)
 app.command("history")(history)
 app.command("forget")(forget)

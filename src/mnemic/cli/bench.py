@@ -24,8 +24,10 @@ SAVING = (
 def _benches() -> typer.Typer:
     from ..evals import (
         bulk,
+        capacity,
         edits,
         gatefit,
+        indexing,
         influence,
         keyed,
         pairs,
@@ -37,13 +39,22 @@ def _benches() -> typer.Typer:
         speed,
         storage,
         streams,
+        talk,
         windows,
     )
+    from ..evals.talk import admission
 
     app = typer.Typer()
     measures: list[tuple[str, type, Callable[..., Any], str]] = [
         ("edits", edits.EditsConfig, edits.run, "Teach facts, then ask in the same and other words, and what must not change."),
+        (
+            "capacity",
+            capacity.CapacityConfig,
+            capacity.run,
+            "Teach more and more facts and ask the same after each step: does a fuller memory answer as well?",
+        ),
         ("pairs", pairs.PairsConfig, pairs.run, "Teach two facts about each subject: every question has to get its own answer."),
+        ("chat", talk.ChatConfig, talk.run, "Tell personal facts among small talk, restart, and ask for them."),
         ("quality", quality.QualityConfig, quality.run, "Compare the text after a memory has spoken with the base model's."),
         ("speed", speed.SpeedConfig, speed.run, "Time generation with and without memory, learning and retrieval."),
         (
@@ -79,6 +90,7 @@ def _benches() -> typer.Typer:
             "Forget half of a simulated year's items: how much of what is asked later is left?",
         ),
         ("bulk", bulk.BulkConfig, bulk.run, "Learn files without the host: texts per second, and memory by size."),
+        ("index", indexing.IndexConfig, indexing.run, "Search a store of a million items, and route questions among many facts."),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]
     for name, config, run, text in measures:
@@ -89,6 +101,9 @@ def _benches() -> typer.Typer:
     app.command("generate")(generate)
     app.command("gate", help="Fit the gate that decides which memory may speak, on edits and generated facts, and write it.")(
         command_from(gatefit.GateConfig, _gate)
+    )
+    app.command("admission", help="Fit what decides which statements of a conversation are remembered, and write it.")(
+        command_from(admission.AdmissionConfig, _admission)
     )
     return app
 
@@ -135,6 +150,17 @@ def _gate(config: Any) -> None:
     output.say(
         f"{summary.out}: of relations it had not seen, it accepts {report.same:.1%} of what must be found,"
         f" {report.other:.1%} of other relations and {report.absent:.2%} of everything else."
+    )
+
+
+def _admission(config: Any) -> None:
+    from ..evals.talk import admission
+
+    summary = admission.run(config)
+    fitted = summary.fitted
+    output.say(
+        f"{summary.out}: rules exclude {summary.ruled_out:.1%} of the small talk; of what they leave, {fitted.keep} statements to"
+        f" keep and {fitted.drop} others, the judge keeps {fitted.kept:.1%} and {fitted.junk:.1%} out of fold."
     )
 
 

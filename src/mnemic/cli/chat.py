@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Memories that `/memories` lists unless it is told how many."""
 _BARE = ("help", "why", "private", "clear")
+_REMEMBERED = {"added": "remembered", "updated": "remembered", "superseded": "remembered instead", "skipped": "known already"}
 _QUOTES = '"""'
 _HELP = """/help            this
-/remember TEXT   learn a text
-/forget [ID]     hide an item; without an id the one that spoke last
+/remember TEXT   learn a text, whatever it is; what you state about yourself is learnt by itself
+/forget [ID]     hide an item; without an id the one that spoke last, or was remembered last
 /undo [N]        take back the last change of what is remembered, or the one with that number
 /why             why the last answer's memory spoke, or none did
 /memories [N]    the latest N items
@@ -45,6 +46,9 @@ def chat(
         ),
     ] = None,
     go_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation of this store.")] = False,
+    remember: Annotated[
+        bool, typer.Option("--remember/--no-remember", help="Learn by itself what you state about yourself.")
+    ] = True,
     store: Annotated[
         str,
         typer.Option("--store", envvar="MNEMIC_STORE", metavar="FOLDER", help='Folder of the store; ":memory:" keeps nothing.'),
@@ -54,15 +58,16 @@ def chat(
 ) -> None:
     """Talk to a model that remembers what it was taught, in this conversation or years ago.
 
-    `/help` lists what begins with a slash. What is said is kept in the store's folder until the next conversation, for `-c`; what
-    is to be remembered is told with `/remember`.
+    What you state about yourself is remembered ("My sister lives in Leeds."), and said so; questions, requests, quoted text and
+    small talk aren't. `/help` lists what begins with a slash. What is said is kept in the store's folder until the next
+    conversation, for `-c`.
     """
     chosen = _options(option or [])
     keep = None if store == ":memory:" else Path(store).expanduser() / CONVERSATION
     if go_on and (keep is None or not keep.is_file()):
         raise InputError(rule_got_do("-c goes on with a conversation of this store.", "none was kept", "Leave it out."))
     with session.open_memory(model, store, encoder, scope, new=True) as lm:
-        talk = Talk(lm, system, chosen, keep)
+        talk = Talk(lm, system, chosen, keep, remember=remember)
         if go_on:
             talk.load(str(keep))
         if session.interactive():
@@ -81,8 +86,13 @@ def chat(
 class Talk:
     """One conversation on a terminal or in a pipe."""
 
-    def __init__(self, lm: "MemoryLM", system: str | None, generate: dict[str, Any], keep: Path | None) -> None:
-        self._lm, self._generate, self._keep = lm, generate, keep
+    def __init__(
+        self, lm: "MemoryLM", system: str | None, generate: dict[str, Any], keep: Path | None, *, remember: bool
+    ) -> None:
+        from ..conversation import new_name
+
+        self._lm, self._generate, self._keep, self._remembers = lm, generate, keep, remember
+        self._name = new_name()
         self._system = [] if system is None else [{"role": "system", "content": system}]
         self._messages = list(self._system)
         self._last: Reply | None = None
@@ -117,7 +127,15 @@ class Talk:
     def answer(self, message: str) -> None:
         """Answer what the user says, piece by piece."""
         messages = [*self._messages, {"role": "user", "content": message}]
-        stream = self._lm.chat(messages, memory=not self._private, stream=True, **self._generate)
+        public = not self._private
+        stream = self._lm.chat(
+            messages,
+            memory=public,
+            stream=True,
+            remember=public and self._remembers,
+            conversation=self._name,
+            **self._generate,
+        )
         try:
             # closed whatever happens, or an interrupted answer would be generated to its end
             with closing(stream) as pieces:
@@ -132,6 +150,9 @@ class Talk:
         self._messages = [*messages, {"role": "assistant", "content": self._last.text}]
         for spoke in self._last.memories:
             output.note(f"memory {spoke.item.id} (score {spoke.score:.2f}): {output.line(spoke.item.text)}")
+        for learned in self._last.learned:
+            if learned.item is not None:
+                output.note(f"{_REMEMBERED[learned.action]} {learned.item.id}: {output.line(learned.item.text)}")
         self._kept()
 
     def _kept(self) -> None:
@@ -140,7 +161,7 @@ class Talk:
         if self._keep is not None and not self._private:
             # a conversation goes on even where it can't be kept
             with suppress(ConfigError):
-                save(self._keep, self._messages)
+                save(self._keep, self._messages, self._name)
 
     def _remember(self, text: str) -> None:
         if self._private:
@@ -150,12 +171,18 @@ class Talk:
         output.note(f"{learned.action}{item}: {output.line(learned.reason)}")
 
     def _forget(self, item_id: str) -> None:
-        spoke = self._last.memories if self._last is not None else ()
-        if not item_id and not spoke:
-            raise InputError(rule_got_do("An item is forgotten by its id.", "none, and none spoke", "/memories lists them."))
-        item = self._lm.forget(item_id or spoke[0].item.id, reason="asked in a conversation")
+        item = self._lm.forget(item_id or self._meant(), reason="asked in a conversation")
         output.note(f"forgotten {item.id}: {output.line(item.text)}")
         output.note("What was said in this conversation stays in it; /clear forgets that.")
+
+    def _meant(self) -> str:
+        """Return the id of the item that spoke last, or else was remembered last."""
+        last = self._last
+        ids = [] if last is None else [spoke.item.id for spoke in last.memories]
+        ids += [] if last is None else [learned.item.id for learned in last.learned if learned.item]
+        if not ids:
+            raise InputError(rule_got_do("An item is forgotten by its id.", "none, and none spoke", "/memories lists them."))
+        return ids[0]
 
     def _undo(self, number: str) -> None:
         if number and not (number.isdecimal() and int(number)):
@@ -194,7 +221,7 @@ class Talk:
         path = Path(name).expanduser()
         if path.exists():
             raise ConfigError(rule_got_do("A conversation is saved to a new file.", name, "Name another."))
-        save(path, self._messages)
+        save(path, self._messages, self._name)
         output.note(f"{len(self._messages)} messages written to {name}")
 
     def load(self, name: str) -> None:
@@ -203,7 +230,7 @@ class Talk:
 
         if not name:
             raise InputError(rule_got_do("/load takes a file's name.", "none", "/load talk.json"))
-        messages = load(Path(name).expanduser())
+        messages, self._name = load(Path(name).expanduser())
         said = [message for message in messages if message["role"] != "system"]
         # a system prompt that was given now wins
         self._messages = [*(self._system or [m for m in messages if m["role"] == "system"]), *said]
@@ -211,7 +238,9 @@ class Talk:
         output.note(f"{len(said)} messages taken up")
 
     def _clear(self, rest: str) -> None:
-        self._messages, self._last = list(self._system), None
+        from ..conversation import new_name
+
+        self._messages, self._last, self._name = list(self._system), None, new_name()
         self._before_private = len(self._messages)
         self._kept()
         output.note("Nothing was said yet.")

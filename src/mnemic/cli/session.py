@@ -26,6 +26,8 @@ def open_memory(
 ) -> Iterator["MemoryLM"]:
     """Load the model and open the store, and close both. Only with `new` is a store made that isn't there.
 
+    The gate is that of MNEMIC_GATE, a file, or else the one of the package.
+
     Raises:
         NotFound: if there is no store at that place, or it was never taught anything in that scope but in others.
     """
@@ -38,7 +40,8 @@ def open_memory(
     with output.waiting(f"Loading {model} ..."):
         from ..assistant import load
 
-        memory = load(model=model, store=store, encoder=encoder, scope=scope, budget=budget, notify=output.note)
+        gate = os.environ.get("MNEMIC_GATE") or None
+        memory = load(model=model, store=store, encoder=encoder, scope=scope, gate=gate, budget=budget, notify=output.note)
     with memory:
         yield memory
 

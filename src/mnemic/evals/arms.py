@@ -1,13 +1,13 @@
 """Who answers: the model without memory, with the fact in its prompt, a rule, and the memory itself."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from .columns import Column, Mode, Probe
+from .columns import Column, Mode, Probe, judge
 from .protocol import BenchLM
 from .records import EditRecord
 
@@ -26,9 +26,20 @@ class Answer:
     """Memories that spoke: `text`, `score`, `weight`."""
 
 
+_BEFORE_WORD, _AFTER_WORD = re.compile(r"(?<!\w)"), re.compile(r"(?!\w)")
+"""Places where a word, or anything that isn't one, may begin and end."""
 Lookup = Callable[[Column, Probe], Answer]
 Cache = dict[tuple[Mode, int | None, str, str], Answer]
 """Answers by mode, length of their own, text given, and target under teacher forcing."""
+
+
+def is_right(column: Column, record: EditRecord, answer: Answer, base: Answer) -> bool:
+    """Return whether an answer counts by its column's rule; `base` is the base model's answer in the same batch."""
+    if column.want == "same":
+        return (answer.ids, answer.output) == (base.ids, base.output)
+    if column.want == "forced":
+        return answer.forced is True
+    return judge(column, record, answer.output)
 
 
 class Arm(Protocol):
@@ -125,8 +136,7 @@ class RuleArm:
     def __init__(self, records: Sequence[EditRecord], base: Lookup) -> None:
         """Set up the rule over the taught records; `base` finds the base model's answer to a probe."""
         # of two facts about one subject the later one stands, as for anything that is overwritten
-        objects = {r.subject.casefold(): r.target for r in records}
-        self._longest_first = sorted(objects.items(), key=lambda pair: (-len(pair[0]), pair[0]))
+        self._objects = {r.subject.casefold(): r.target for r in records}
         self._records = records
         self._base = base
 
@@ -135,17 +145,20 @@ class RuleArm:
         return [self._one(column, probe) for probe in probes]
 
     def _one(self, column: Column, probe: Probe) -> Answer:
-        says = next((target for subject, target in self._longest_first if _names(probe.text, subject)), None)
-        if says is None:
+        named = subjects_in(probe.text, self._objects)
+        if not named:
             return self._base(column, probe)
+        says = self._objects[min(named, key=lambda subject: (-len(subject), subject))]
         forced = says == self._records[probe.record].target if column.mode == "score" else None
         return Answer(given=probe.text, output=f" {says}", forced=forced)
 
 
-def _names(text: str, subject: str) -> bool:
-    """Return whether a (case-folded) subject stands in the text as words of its own."""
+def subjects_in(text: str, subjects: Container[str]) -> set[str]:
+    """Return which of these (case-folded) subjects stand in a text as words of their own."""
     folded = text.casefold()
-    return subject in folded and re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", folded) is not None
+    starts = [match.start() for match in _BEFORE_WORD.finditer(folded)]
+    ends = [match.start() for match in _AFTER_WORD.finditer(folded)]
+    return {folded[i:j] for i in starts for j in ends if i < j and folded[i:j] in subjects}
 
 
 def dense_facts(lm: BenchLM, facts: Sequence[str], texts: Sequence[str], *, batch_size: int = 64) -> dict[str, str]:

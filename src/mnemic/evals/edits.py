@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ def _summarise(plan: Plan, log: Log, arm: str) -> ArmSummary:
         title=TITLES.get(arm, f"memory: {arm}"),
         columns={c.name: share(line["ok"] for line in lines[c.name]) for c in plan.columns},
         exact={c.name: share(line["exact"] for line in lines[c.name]) for c in plan.columns if c.want not in ("same", "forced")},
-        harmonic=_harmonic(plan, lines),
+        harmonic=harmonic(plan.columns, lines, plan.config.seed),
         relations=_by_relation(plan.columns, lines),
         false_injection=share(bool(line["spoke"]) for line in same) if remembers else None,
         abstained=share(not line["spoke"] for line in absent) if remembers else None,
@@ -125,12 +125,18 @@ def share(hits: Iterable[bool]) -> Interval:
     return scoring.wilson(sum(known), len(known))
 
 
-def _harmonic(plan: Plan, lines: Mapping[str, list[dict[str, Any]]]) -> Interval:
-    """Return the harmonic mean of the headline columns, over the records that were asked about."""
+def harmonic(columns: Iterable[Column], lines: Mapping[str, Sequence[Mapping[str, Any]]], seed: int) -> Interval:
+    """Return the harmonic mean of the headline columns, over the records that were asked about.
+
+    Args:
+        columns: all columns.
+        lines: per column, what was asked: objects with `record` and `ok`.
+        seed: of the bootstrap.
+    """
     asked = sorted({line["record"] for column in lines.values() for line in column})
     place = {record: index for index, record in enumerate(asked)}
     table = {}
-    for column in plan.columns:
+    for column in columns:
         if column.headline:
             sums, counts = np.zeros(len(asked)), np.zeros(len(asked))
             for line in lines[column.name]:
@@ -138,7 +144,7 @@ def _harmonic(plan: Plan, lines: Mapping[str, list[dict[str, Any]]]) -> Interval
                 counts[place[line["record"]]] += 1
             with np.errstate(invalid="ignore"):
                 table[column.name] = sums / counts
-    return scoring.harmonic_interval(table, seed=plan.config.seed)
+    return scoring.harmonic_interval(table, seed=seed)
 
 
 def _by_relation(columns: Iterable[Column], lines: Mapping[str, list[dict[str, Any]]]) -> dict[str, dict[str, Interval]]:

@@ -10,7 +10,7 @@ import torch
 
 from .. import __version__
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "sentence-transformers")
+_PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "sentence-transformers", "faiss-cpu")
 
 
 @dataclass(frozen=True, kw_only=True)

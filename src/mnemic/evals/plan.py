@@ -127,35 +127,50 @@ def make_plan(config: EditsConfig) -> Plan:
         ConfigError: if the data has fewer records, or too few relations, than the settings ask for.
         InputError: if the file can't be used.
     """
-    if config.data is None:
-        records = generator.generate(config.start + config.n, config.seed, config.split, probes=max(2, config.probes))
-        name, data = "invented facts", {"shape": "generated", "seed": config.seed, "split": config.split}
-    else:
-        loaded = datasets.load(config.data)
-        records = list(loaded.records)
-        name, data = config.data.name, {"shape": loaded.shape, "sha256": loaded.sha256}
+    records, data = read_data(config.data, config.start + config.n, config.seed, config.split, probes=max(2, config.probes))
     taught = tuple(records[config.start : config.start + config.n])
-    if len(taught) < config.n:
-        raise ConfigError(
-            rule_got_do(
-                f"The data must hold start + n records ({config.start + config.n}).",
-                f"{len(records)} in {name}",
-                "Lower n or start.",
-            )
-        )
     held = _held_out(taught, config)
     left = len(records) - config.calibrate_from if config.data is not None else 0
     columns = columns_of(taught, forced=config.forced, long_answer=config.long_answer)
     asked = {number for number, record in enumerate(taught) if not held or record.relation in held}
     return Plan(
         config=config,
-        data={"name": name, **data, "records": len(taught), "held_out": list(held)},
+        data={**data, "records": len(taught), "held_out": list(held)},
         taught=taught,
         held=held,
         calibration=_recipe(held, left, config) if held else None,
         columns=columns,
         probes={c.name: [p for p in probes_of(c, taught, config.probes) if p.record in asked] for c in columns},
     )
+
+
+def read_data(path: Path | None, count: int, seed: int, split: Split, *, probes: int) -> tuple[list[EditRecord], dict[str, Any]]:
+    """Return the records of a file, all of them, or as many invented ones as needed, and what is published about them.
+
+    Args:
+        path: a file of edits; None for invented facts.
+        count: how many records there must be.
+        seed: of invented facts.
+        split: wordings of invented facts.
+        probes: at most so many probes of an invented fact per column.
+
+    Raises:
+        ConfigError: if the file has fewer records.
+        InputError: if the file can't be used.
+    """
+    if path is None:
+        made = generator.generate(count, seed, split, probes=probes)
+        return made, {"name": "invented facts", "shape": "generated", "seed": seed, "split": split}
+    loaded = datasets.load(path)
+    if len(loaded.records) < count:
+        raise ConfigError(
+            rule_got_do(
+                f"The data must hold start + n records ({count}).",
+                f"{len(loaded.records)} in {path.name}",
+                "Lower `start`, or how many are taught.",
+            )
+        )
+    return list(loaded.records), {"name": path.name, "shape": loaded.shape, "sha256": loaded.sha256}
 
 
 def _held_out(taught: Sequence[EditRecord], config: EditsConfig) -> tuple[str, ...]:

@@ -14,9 +14,8 @@ from .protocol import BenchLM, Loads, load_default
 from .records import EditRecord
 from .relations import Split
 from .results import command_line, published
+from .runner import teach
 from .scoring import Interval
-
-_TEACH_AT_ONCE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +115,7 @@ def run(config: QualityConfig, *, progress: bool = False, loads: Loads = load_de
     base, heard, hits = [], [], []
     try:
         with Progress("teaching", 2 * len(records), shown=progress) as bar:
-            for i in range(0, len(records), _TEACH_AT_ONCE):
-                part = records[i : i + _TEACH_AT_ONCE]
-                lm.learn([record.fact for record in part])
-                bar.advance(len(part))
+            teach(lm, records, bar)
             bar.say("continuing")
             for i in range(0, len(records), config.batch_size):
                 batch = records[i : i + config.batch_size]

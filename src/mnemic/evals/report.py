@@ -28,6 +28,8 @@ class ReportConfig:
     documents: tuple[Path, ...] = (
         Path("README.md"),
         Path("docs/bench.md"),
+        Path("docs/chat.md"),
+        Path("docs/store.md"),
         Path("docs/memories/recurrent.md"),
         Path("docs/memories/resonance.md"),
     )

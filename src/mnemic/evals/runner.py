@@ -9,12 +9,13 @@ import numpy as np
 
 from ..types import Learned
 from . import scoring
-from .arms import Answer, Arm, Cache, ModelArm, RuleArm, dense_facts
-from .columns import Column, Probe, judge
+from .arms import Answer, Arm, Cache, ModelArm, RuleArm, dense_facts, is_right
+from .columns import Column, Probe
 from .log import Key, Log
 from .plan import HELD_OUT, Plan
 from .progress import Progress
 from .protocol import BenchLM, Loads
+from .records import EditRecord
 
 _AT_LEAST_TOKENS = 8
 _SLACK_TOKENS = 2
@@ -52,7 +53,7 @@ class Runner:
     def run(self) -> None:
         """Teach everything, then ask what isn't answered yet."""
         if "max_new_tokens" not in self._log.facts:
-            self._log.note("max_new_tokens", self._tokens_needed())
+            self._log.note("max_new_tokens", tokens_needed(self._lm, self._plan.taught, self._plan.config.max_new_tokens))
         total = len(self._plan.taught) + len(self._plan.arm_names()) * sum(map(len, self._plan.probes.values()))
         with Progress("facts and answers", total, shown=self._progress) as bar:
             self._teach(bar)
@@ -76,21 +77,9 @@ class Runner:
         relations = sorted({e.relation for e in examples if e.relation})
         return {"examples": len(examples), "settled_among": len(spare), "relations": relations, "report": said}
 
-    def _tokens_needed(self) -> int:
-        if self._plan.config.max_new_tokens is not None:
-            return self._plan.config.max_new_tokens
-        targets = [f" {record.target}" for record in self._plan.taught]
-        longest = max(map(len, self._lm.tokenizer(targets, add_special_tokens=False)["input_ids"]))
-        return max(_AT_LEAST_TOKENS, longest + _SLACK_TOKENS)
-
     def _teach(self, bar: Progress) -> None:
-        facts = [record.fact for record in self._plan.taught]
-        learned: list[Learned] = []
-        for start in range(0, len(facts), _TEACH_AT_ONCE):
-            part = facts[start : start + _TEACH_AT_ONCE]
-            bar.say("teaching")
-            learned += self._lm.learn(part, force=self._plan.config.force)
-            bar.advance(len(part))
+        bar.say("teaching")
+        learned = teach(self._lm, self._plan.taught, bar, force=self._plan.config.force)
         if "writes" not in self._log.facts:
             self._log.note("writes", write_summary(learned))
 
@@ -145,13 +134,7 @@ class Runner:
 
     def _line(self, name: str, column: Column, probe: Probe, answer: Answer) -> dict[str, Any]:
         record = self._plan.taught[probe.record]
-        if column.want == "same":
-            base = answer if name == "base" else _answer(self._log.answers[_key("base", column, probe)])
-            right = (answer.ids, answer.output) == (base.ids, base.output)
-        elif column.want == "forced":
-            right = answer.forced is True
-        else:
-            right = judge(column, record, answer.output)
+        base = answer if name == "base" else _answer(self._log.answers[_key("base", column, probe)])
         own = scoring.normalise(record.fact)
         return {
             "arm": name,
@@ -166,10 +149,29 @@ class Runner:
             "output": answer.output,
             "ids": list(answer.ids),
             "forced": answer.forced,
-            "ok": right,
+            "ok": is_right(column, record, answer, base),
             "exact": scoring.exact_normalised(answer.output, (record.target, *record.aliases)),
             "spoke": [{**memory, "own": scoring.normalise(memory["text"]) == own} for memory in answer.spoke],
         }
+
+
+def tokens_needed(lm: BenchLM, records: Sequence[EditRecord], configured: int | None) -> int:
+    """Return how many tokens an answer gets: as configured, or enough to name the longest of these records' targets."""
+    if configured is not None:
+        return configured
+    targets = [f" {record.target}" for record in records]
+    longest = max(map(len, lm.tokenizer(targets, add_special_tokens=False)["input_ids"]))
+    return max(_AT_LEAST_TOKENS, longest + _SLACK_TOKENS)
+
+
+def teach(lm: BenchLM, records: Sequence[EditRecord], bar: Progress, *, force: bool = False) -> list[Learned]:
+    """Teach the facts of records and return what became of each."""
+    learned: list[Learned] = []
+    for start in range(0, len(records), _TEACH_AT_ONCE):
+        part = [record.fact for record in records[start : start + _TEACH_AT_ONCE]]
+        learned += lm.learn(part, force=force)
+        bar.advance(len(part))
+    return learned
 
 
 def _key(arm: str, column: Column, probe: Probe) -> Key:

@@ -19,9 +19,9 @@ from .environment import Environment, describe
 from .progress import Progress
 from .protocol import BenchLM, Loads, load_default
 from .results import command_line, published
+from .runner import teach
 from .scoring import Interval
 
-_TEACH_AT_ONCE = 32
 _WARM_UP = 2
 
 
@@ -144,9 +144,7 @@ def run(config: SpeedConfig, *, progress: bool = False, loads: Loads = load_defa
         prompts = [record.prompt for record in facts]
         empty = _race(config, plain, lm, prompts, "empty memory", lambda reply: True, bar, _Stopwatch())
         bar.say("teaching")
-        for i in range(0, len(facts), _TEACH_AT_ONCE):
-            lm.learn([record.fact for record in facts[i : i + _TEACH_AT_ONCE]])
-            bar.advance(len(facts[i : i + _TEACH_AT_ONCE]))
+        teach(lm, facts, bar)
         title = f"{config.items} facts, a hit"
         full = _race(config, plain, lm, prompts, title, lambda reply: bool(reply.memories), bar, watch)
         bar.say("learning one by one")

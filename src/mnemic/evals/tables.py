@@ -1,42 +1,14 @@
 """Tables of results, made from their JSON alone, so that what stands in the docs is what was measured."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from rich.table import Table as RichTable
+from collections.abc import Callable
 
 from ..errors import InputError, rule_got_do
+from .capacity_table import capacity_tables
+from .chat_table import chat_tables
+from .rendering import Data, Table, cell, provenance
+from .store_tables import index_tables, store_tables
 
-Data = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A title, a header, rows of the same length, and a remark below."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def markdown(self) -> str:
-        """Return the table in Markdown, its title above and its note below."""
-        lines = [f"**{self.title}**", "", _line(self.header), _line(["---"] * len(self.header)), *map(_line, self.rows)]
-        return "\n".join([*lines, "", self.note] if self.note else lines) + "\n"
-
-    def rich(self) -> RichTable:
-        """Return the table for a terminal."""
-        table = RichTable(title=self.title, caption=self.note or None, caption_justify="left")
-        for number, name in enumerate(self.header):
-            table.add_column(name, justify="right" if number else "left")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+__all__ = ["Data", "Table", "cell", "provenance", "relations_table", "tables_of"]
 
 
 def tables_of(data: Data) -> tuple[Table, ...]:
@@ -59,23 +31,6 @@ def tables_of(data: Data) -> tuple[Table, ...]:
             )
         )
     return _KINDS[kind](data)
-
-
-def cell(interval: Data | None, digits: int = 3) -> str:
-    """Return "value [low, high]" of an interval, "–" of none."""
-    if interval is None or interval["value"] is None:
-        return "–"
-    return f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
-
-
-def provenance(data: Data) -> str:
-    """Return the line that says how a result came about."""
-    where, config = data["environment"], data["config"]
-    packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "transformers") if name in where["packages"])
-    source = f"mnemic {where['mnemic']} ({where['revision'] or 'no revision'}), Python {where['python']}, {packages}"
-    machine = f"{where['cpu'] or where['platform']}, {where['threads']} threads, {where['device']}"
-    model = f"model {config['model']} · " if "model" in config else ""
-    return f"`{data['command']}` · {model}{source} · {machine} · 95 % intervals"
 
 
 def _edits(data: Data) -> tuple[Table, ...]:
@@ -441,44 +396,12 @@ def _prune(data: Data) -> tuple[Table, ...]:
     )
 
 
-def _store(data: Data) -> tuple[Table, ...]:
-    c, killed, together = data["config"], data["killed"], data["together"]
-    processes = f"{c['writers']} writers and {c['readers']} readers for {c['together']:g} s"
-    return (
-        Table(
-            title="Promises of the embedded store, tried",
-            header=("", "tried", "found"),
-            rows=(
-                (
-                    "writers killed at random moments",
-                    f"{killed['rounds']} rounds, {killed['acknowledged']:,} acknowledged changes",
-                    f"{killed['lost']} lost, {killed['half']} half-written, {killed['unopened']} stores that don't open",
-                ),
-                (
-                    processes,
-                    f"{together['changes']:,} changes, {together['reads']:,} reads",
-                    f"{together['lost']} lost, {together['duplicated']} duplicated, {len(together['errors'])} errors,"
-                    f" longest wait of a reader {together['waited']:.2f} s",
-                ),
-                (
-                    f"durable insert, {c['items']:,} items",
-                    f"{c['inserts']} one by one",
-                    f"p50 {data['insert_p50']:.2f} ms, p95 {data['insert_p95']:.2f} ms",
-                ),
-                (
-                    "erase, every file searched",
-                    f"{c['erased']} one by one",
-                    f"{data['erase_left']} left in a file, {data['erase_reported']} reported so, p50 {data['erase_p50']:.0f} ms",
-                ),
-            ),
-            note=provenance(data).removesuffix(" · 95 % intervals"),
-        ),
-    )
-
-
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("bulk", 1): _bulk,
+    ("capacity", 1): capacity_tables,
+    ("chat", 1): chat_tables,
     ("edits", 1): _edits,
+    ("index", 1): index_tables,
     ("influence", 1): _influence,
     ("keys", 1): _keys,
     ("pairs", 1): _pairs,
@@ -487,7 +410,7 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("resonance", 1): _resonance,
     ("speed", 1): _speed,
     ("prune", 1): _prune,
-    ("store", 1): _store,
+    ("store", 1): store_tables,
     ("streams", 1): _streams,
     ("windows", 1): _windows,
 }

@@ -1,5 +1,6 @@
 """Where items live: the protocol, the embedded store, and how to open one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..arguments import check_path
@@ -12,11 +13,12 @@ from .words import words_of
 __all__ = ["CONVERSATION", "DATABASE", "Scored", "SqliteStore", "Store", "open_store", "words_of"]
 
 
-def open_store(location: str | Path) -> SqliteStore:
+def open_store(location: str | Path, *, notify: Callable[[str], None] | None = None) -> SqliteStore:
     """Open a store, making it where there is none.
 
     Args:
         location: a folder ("~" is the home folder), or ":memory:" for a store that ends with its object.
+        notify: told in words when a call has to wait for a search index to be built.
 
     Raises:
         ConfigError: if the location can't be a folder, or names a kind of store that isn't there.
@@ -34,7 +36,7 @@ def open_store(location: str | Path) -> SqliteStore:
                 "Give a folder.",
             )
         )
-    return SqliteStore(MEMORY if text == MEMORY else Path(text).expanduser())
+    return SqliteStore(MEMORY if text == MEMORY else Path(text).expanduser(), notify=notify)
 
 
 def _hidden(url: str) -> str:

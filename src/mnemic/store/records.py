@@ -66,13 +66,24 @@ def revision_of(db: sqlite3.Connection) -> int:
     return revision
 
 
-def erased_since(db: sqlite3.Connection, scope: str, revision: int) -> bool:
-    """Return whether an item of a scope was erased after a revision."""
+def erased_after(db: sqlite3.Connection, scope: str, revision: int) -> list[int]:
+    """Return the row numbers of the items of a scope that were erased after a revision."""
+    # cross join: SQLite then starts from the few events, and not from all items
     sql = (
-        "SELECT 1 FROM journal j JOIN items i ON i.seq = j.item JOIN scopes s ON s.id = i.scope"
-        " WHERE j.seq > ? AND j.kind = 'erase' AND s.name = ? LIMIT 1"
+        "SELECT DISTINCT i.seq FROM journal j CROSS JOIN items i ON i.seq = j.item"
+        " WHERE j.seq > ? AND j.kind = 'erase' AND i.scope = (SELECT id FROM scopes WHERE name = ?)"
     )
-    return db.execute(sql, (revision, scope)).fetchone() is not None
+    return [seq for (seq,) in db.execute(sql, (revision, scope))]
+
+
+def changed_after(db: sqlite3.Connection, scope: str, revision: int) -> int:
+    """Return how many items of a scope changed after a revision."""
+    sql = (
+        "SELECT count(*) FROM (SELECT DISTINCT +item AS item FROM journal WHERE seq > ?) c CROSS JOIN items i ON i.seq = c.item"
+        " WHERE i.scope = (SELECT id FROM scopes WHERE name = ?)"
+    )
+    count: int = db.execute(sql, (revision, scope)).fetchone()[0]
+    return count
 
 
 def find(db: sqlite3.Connection, item_id: str, scope: str) -> Found:

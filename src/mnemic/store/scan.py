@@ -20,12 +20,25 @@ INT8_CANDIDATES = 100
 _CODE_MAX = 127.0
 _CHUNK = 16_384
 _TINY = 1e-30
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
 """fp32 sums of products of unit vectors err by less: E * 2^-24 for E up to 160 in the worst case, sqrt(E) * 2^-24 in practice."""
+
+
+def cosines(rows: FloatArray, key: FloatArray) -> FloatArray:
+    """Return the cosines of unit rows `[N, E]` and a unit key `[E]`, the same wherever a row stands.
+
+    A matrix product in fp32 sums a row in another order at the end of a matrix than in its midst, which would break ties.
+    """
+    return np.asarray(rows.astype(np.float64) @ key.astype(np.float64), dtype=np.float32)
 
 
 class Scan(Protocol):
     """A matrix of rows that can be searched."""
+
+    @property
+    def keys(self) -> FloatArray:
+        """The rows `[rows, E]`."""
+        ...
 
     def append(self, key: FloatArray) -> None:
         """Add a row `[E]`."""
@@ -105,7 +118,7 @@ class Int8Scan(FloatScan):
             return rows, self.keys[rows] @ key
         scores: FloatArray = self.keys[rows[0]] @ key
         error = self._row_error * float(np.linalg.norm(key)) + float(np.linalg.norm(key - coded / scale)) * self._row_norm
-        outside = float(found[0].min()) / (scale * self._scale) + error + _ROUNDING
+        outside = float(found[0].min()) / (scale * self._scale) + error + ROUNDING
         if np.partition(scores, -k)[-k] <= outside:
             return super().top(key, k, wanted)
         return rows[0], scores

@@ -4,10 +4,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,10 +18,13 @@ from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, 
 from . import checks, erasure, lifecycle, records, schema, soundness, transfer, vectors
 from .base import Reindexing, Scored
 from .connection import DATABASE, STATES, connect, empty_log, explained, open_database, open_in_memory
-from .index import ExactIndex, SearchIndex
+from .index import SearchIndex
+from .indexes import LARGE_ROWS, Indexes, Notify
+from .indexfile import DamagedIndex
 from .states import STATES_BYTES, StateCache
 
 MEMORY = ":memory:"
+Answer = TypeVar("Answer")
 
 
 class SqliteStore:
@@ -31,6 +35,8 @@ class SqliteStore:
     Args:
         location: the store's folder, made if it doesn't exist, or ":memory:".
         states_bytes: bound of the cache of token-level states.
+        large: active items of a scope from which on its search index is saved, and approximate.
+        notify: told in words when a call has to wait, for an index to be built.
 
     Raises:
         ConfigError: if the location can't be a folder.
@@ -38,7 +44,9 @@ class SqliteStore:
         SchemaTooNew: if a newer Mnemic wrote it.
     """
 
-    def __init__(self, location: str | Path, *, states_bytes: int = STATES_BYTES) -> None:
+    def __init__(
+        self, location: str | Path, *, states_bytes: int = STATES_BYTES, large: int = LARGE_ROWS, notify: Notify | None = None
+    ) -> None:
         self.location = str(location)
         in_memory = self.location == MEMORY
         folder = Path(self.location)
@@ -46,7 +54,7 @@ class SqliteStore:
         self._process = os.getpid()
         self._open: sqlite3.Connection | None = open_in_memory() if in_memory else open_database(folder)
         self._states = StateCache(None if in_memory else folder / STATES, states_bytes)
-        self._indexes: dict[str, SearchIndex] = {}
+        self._indexes = Indexes(None if in_memory else folder, large, self._writing, notify)
         self._bound: vectors.Encoder | None = None
         """The encoder that the store was opened for."""
         self._indexed: vectors.Encoder | None = None
@@ -107,7 +115,7 @@ class SqliteStore:
         Raises:
             StoreError: if a change to another one is under way.
         """
-        return vectors.SqliteReindexing((encoder_id, check_count("dim", dim, 1)), self._reading, self._writing)
+        return vectors.SqliteReindexing((encoder_id, check_count("dim", dim, 1)), self._reading, self._writing, self._switched)
 
     def discard_reindexing(self) -> bool:
         """Throw away what was made of a change of encoder; return whether there was one."""
@@ -240,8 +248,8 @@ class SqliteStore:
             records.require_scope(db, scope)
             said, related = erasure.erase(db, item_id, scope)
         cached = self._states.erase([item_id])
-        # it holds texts and vectors of dead rows
-        self._indexes.pop(scope, None)
+        with self._reading() as db:
+            kept = self._indexes.erase(db, scope, [records.seq_of(db, item_id, scope)])
         files, left = 0, tuple[str, ...]()
         if self.location != MEMORY:
             folder = Path(self.location)
@@ -250,7 +258,7 @@ class SqliteStore:
                 empty_log(db)
                 files, left = erasure.search(db, folder, said)
             # states hold no text that could be searched for
-            left = left if cached else tuple(sorted({*left, STATES}))
+            left = tuple(sorted({*left, *kept, *([] if cached else [STATES])}))
         return Erased(item_id=item_id, files=files, left=left, related=related)
 
     def known_texts(self, texts: Sequence[str], scope: str) -> set[str]:
@@ -339,22 +347,21 @@ class SqliteStore:
         with self._lock:
             if self.dim is None:
                 return []
-            index = self._index(scope)
-            return index.search(checks.check_key(key, self._require_dim()), k, category)
+            checked = checks.check_key(key, self._require_dim())
+            return self._searched(scope, lambda index: index.search(checked, k, category))
 
     def search_words(self, words: Sequence[str], k: int, scope: str) -> list[Scored]:
         """Return up to k active items that share a word with the query, by BM25 with the scope's statistics, best first."""
         check_count("k", k, 1)
         with self._lock:
-            return self._index(scope).search_words(words, k) if self.dim else []
+            return self._searched(scope, lambda index: index.search_words(words, k)) if self.dim else []
 
     def word_counts(self, words: Sequence[str], scope: str) -> dict[str, int]:
         """Return in how many active items of the scope each word occurs, by the words as given."""
         with self._lock:
             if self.dim is None:
                 return dict.fromkeys(words, 0)
-            index = self._index(scope)
-            return {word: index.word_count(word) for word in words}
+            return self._searched(scope, lambda index: {word: index.word_count(word) for word in words})
 
     def keys(self, ids: Sequence[str], scope: str) -> FloatArray:
         """Return the stored vectors `[len(ids), E]`, in order.
@@ -466,9 +473,14 @@ class SqliteStore:
                 ) from error
 
     def check(self) -> list[str]:
-        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound."""
+        """Read the whole database and return what is wrong with it, in words; an empty list when it is sound.
+
+        A saved search index that is damaged is removed: it is no part of what has to be kept.
+        """
         with self._reading() as db:
-            return soundness.problems(db)
+            found = soundness.problems(db)
+            self._indexes.check()
+        return found
 
     def close(self) -> None:
         """Close the files. The store can't be used afterwards; closing twice is harmless."""
@@ -476,11 +488,11 @@ class SqliteStore:
             # closing an inherited connection would break the parent's locks
             return
         with self._lock, explained(self.location):
+            self._indexes.close()
             self._states.close()
             if self._open is not None:
                 self._open.close()
                 self._open = None
-            self._indexes.clear()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -550,30 +562,28 @@ class SqliteStore:
             raise _mismatch(stored, self._bound, "the store was reindexed while this process had it open.")
         return stored[1]
 
-    def _index(self, scope: str) -> SearchIndex:
-        """Return the scope's index, brought up to the store's revision."""
-        with self._snapshot() as db:
+    def _searched(self, scope: str, ask: Callable[[SearchIndex], Answer]) -> Answer:
+        """Return what the scope's index answers; one whose file is damaged is built anew first."""
+        with self._reading() as db:
             dim, stored = self._require_dim(), self._stored_encoder()
             if stored != self._indexed:
-                self._indexes.clear()
+                self._indexes.close()
                 self._indexed = stored
-            revision = records.revision_of(db)
-            index = self._indexes.get(scope)
-            if index is not None and index.revision == revision:
-                return index
-            if index is None or index.wasteful or records.erased_since(db, scope, index.revision):
-                index = ExactIndex(dim, capacity=max(256, 2 * self.count(scope)))
-                changed = db.execute(records.SELECT_ACTIVE, {"scope": scope})
-            else:
-                changed = db.execute(records.SELECT_CHANGED, {"scope": scope, "after": index.revision})
-            for seq, item_id, status, text, category, key in changed:
-                if status == "active":
-                    index.put(seq, item_id, text, category, np.frombuffer(key, dtype="<f4"))
-                else:
-                    index.drop(seq)
-            index.revision = revision
-            self._indexes[scope] = index
-        return index
+            while True:
+                try:
+                    answer = ask(self._indexes.of(db, scope, dim))
+                except DamagedIndex:
+                    self._indexes.discard(db, scope)
+                    continue
+                if self._stored_encoder() != stored:
+                    # another encoder's vectors may have come into it
+                    self._indexes.close()
+                    raise _mismatch(self._stored_encoder(), stored, "the store was reindexed meanwhile.")
+                return answer
+
+    def _switched(self) -> None:
+        """Let go of everything that holds vectors of the encoder before."""
+        self._indexes.forget_files()
 
 
 def _mismatch(stored: vectors.Encoder | None, got: vectors.Encoder | None, beside: str) -> EncoderMismatch:

@@ -41,15 +41,17 @@ class SqliteReindexing:
         encoder: name and size of the new encoder.
         reading: opens the database to read.
         writing: opens a write transaction.
+        switched: called after the switch: what else holds vectors of the encoder before has to go.
 
     Raises:
         StoreError: if another encoder's is under way.
     """
 
-    def __init__(self, encoder: Encoder, reading: Opened, writing: Opened) -> None:
+    def __init__(self, encoder: Encoder, reading: Opened, writing: Opened, switched: Callable[[], None]) -> None:
         self._encoder = encoder
         self._reading = reading
         self._writing = writing
+        self._switched = switched
         with writing() as db:
             if encoder_of(db) is None:
                 db.execute("INSERT INTO encoder VALUES (1, ?, ?)", encoder)
@@ -105,6 +107,7 @@ class SqliteReindexing:
         with self._reading() as db:
             # the old ones don't stay in the log
             empty_log(db)
+        self._switched()
         return True
 
     def _table(self, db: sqlite3.Connection) -> str:

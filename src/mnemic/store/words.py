@@ -11,7 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -75,26 +75,91 @@ class _Postings:
         return np.array(self.rows, dtype=np.intp), np.array(self.counts, dtype=np.float64)
 
 
+class Posting(Protocol):
+    """Rows that contain a word."""
+
+    @property
+    def alive(self) -> int:
+        """How many of them are alive."""
+        ...
+
+    def read(self) -> tuple[Rows, FloatArray64]:
+        """Return rows in rising order, and how often each contains it."""
+        ...
+
+
+class OlderWords(Protocol):
+    """Words of the rows before an index's own, which it is built on."""
+
+    rows: int
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Words of each row."""
+        ...
+
+    @property
+    def alive_rows(self) -> int:
+        """Rows that weren't removed."""
+        ...
+
+    @property
+    def alive_length(self) -> int:
+        """Words of all of them."""
+        ...
+
+    def find(self, word: str) -> Posting | None:
+        """Return where a word stands; None if no living row holds it."""
+        ...
+
+    def remove(self, row: int) -> None:
+        """Take a row out of all statistics."""
+        ...
+
+
+class _Joined(NamedTuple):
+    """The older rows of a word and the others."""
+
+    older: Posting
+    newer: Posting
+
+    @property
+    def alive(self) -> int:
+        return self.older.alive + self.newer.alive
+
+    def read(self) -> tuple[Rows, FloatArray64]:
+        (rows, counts), (later, others) = self.older.read(), self.newer.read()
+        return np.concatenate([rows, later]), np.concatenate([counts, others])
+
+
 class _Term(NamedTuple):
     """A word of a query."""
 
     weight: float
-    postings: _Postings
+    postings: Posting
 
 
 class WordIndex:
-    """Inverted index of one scope. Rows are numbers given by the caller, each added once and removed at most once."""
+    """Inverted index of one scope. Rows are numbers in order of adding, each removed at most once.
 
-    def __init__(self) -> None:
+    Args:
+        older: words that are kept elsewhere, whose rows come before those that are added.
+    """
+
+    def __init__(self, older: OlderWords | None = None) -> None:
+        self._older = older
+        self.first = older.rows if older else 0
+        """Number of the first row that is added."""
         self._postings: dict[str, _Postings] = {}
         self._words: list[tuple[str, ...]] = []
         self._lengths = array("i")
         self._alive_length = 0
         self._alive_rows = 0
+        self._scores = np.zeros(0)
 
     def add(self, text: str) -> None:
         """Index a text as the next row."""
-        row = len(self._words)
+        row = self.first + len(self._words)
         counted = Counter(words_of(text))
         for word, count in counted.items():
             postings = self._postings.get(word)
@@ -111,25 +176,29 @@ class WordIndex:
 
     def remove(self, row: int) -> None:
         """Take a row out of all statistics."""
-        for word in self._words[row]:
+        if self._older is not None and row < self.first:
+            self._older.remove(row)
+            return
+        own = row - self.first
+        for word in self._words[own]:
             postings = self._postings[word]
             postings.alive -= 1
             if not postings.alive:
                 del self._postings[word]
-        self._words[row] = ()
-        self._alive_length -= self._lengths[row]
+        self._words[own] = ()
+        self._alive_length -= self._lengths[own]
         self._alive_rows -= 1
 
     def count(self, word: str, alive: Mask) -> int:
         """Return in how many living rows a word occurs; a word that splits in several ("ice-cream") needs all its parts."""
-        parts = sorted(set(words_of(word)))
-        found = [self._postings[part] for part in parts if part in self._postings]
-        if not parts or len(found) < len(parts):
+        found = [self._find(part) for part in sorted(set(words_of(word)))]
+        present = [postings for postings in found if postings is not None]
+        if not found or len(present) < len(found):
             return 0
-        if len(found) == 1:
-            return found[0].alive
-        rows = found[0].read()[0]
-        for postings in found[1:]:
+        if len(present) == 1:
+            return present[0].alive
+        rows = present[0].read()[0]
+        for postings in present[1:]:
             rows = np.intersect1d(rows, postings.read()[0], assume_unique=True)
         return int(alive[rows].sum())
 
@@ -140,29 +209,53 @@ class WordIndex:
         adds less than idf * (k1 + 1)), they are only looked up for the rows still in the race: the answer is the same, and words
         that are everywhere cost nothing.
         """
-        terms = sorted(self._terms(words), key=lambda term: -term.weight)
+        total, length = self._alive_rows, self._alive_length
+        if self._older is not None:
+            total, length = total + self._older.alive_rows, length + self._older.alive_length
+        terms = sorted(self._terms(words, total), key=lambda term: -term.weight)
         rest = [0.0, *accumulate(term.weight * (BM25_K1 + 1.0) for term in reversed(terms))][::-1]
         if not terms:
             return np.empty(0, dtype=np.intp), np.empty(0)
-        lengths = np.array(self._lengths, dtype=np.float64) / max(self._alive_length / self._alive_rows, 1.0)
-        scores = np.zeros(len(self._words))
+        mean = max(length / total, 1.0)
+        if len(self._scores) < self.first + len(self._words):
+            self._scores = np.zeros(2 * (self.first + len(self._words)))
+        # all zero between two calls: a query touches the rows that hold its words, and no others
+        scores = self._scores
         racing: Rows = np.empty(0, dtype=np.intp)
         closed = False
-        for term, left in zip(terms, rest[1:], strict=True):
-            rows, counts = term.postings.read()
-            if closed:
-                places = np.minimum(np.searchsorted(rows, racing), len(rows) - 1)
-                places = places[rows[places] == racing]
+        try:
+            for term, left in zip(terms, rest[1:], strict=True):
+                rows, counts = term.postings.read()
+                if closed:
+                    places = np.minimum(np.searchsorted(rows, racing), len(rows) - 1)
+                    places = places[rows[places] == racing]
+                else:
+                    places = np.flatnonzero(alive[rows])
                 rows, counts = rows[places], counts[places]
-            damping = BM25_K1 * (1.0 - BM25_B + BM25_B * lengths[rows])
-            scores[rows] += term.weight * counts * (BM25_K1 + 1.0) / (counts + damping)
-            if not closed:
-                racing = np.union1d(racing, rows[alive[rows]])
-                closed = len(racing) >= k and float(np.partition(scores[racing], -k)[-k]) > left
-        return racing, scores[racing]
+                if not closed:
+                    racing = np.concatenate([racing, rows[scores[rows] == 0.0]])
+                damping = BM25_K1 * (1.0 - BM25_B + BM25_B * self._lengths_of(rows) / mean)
+                scores[rows] += term.weight * counts * (BM25_K1 + 1.0) / (counts + damping)
+                closed = closed or (len(racing) >= k and float(np.partition(scores[racing], -k)[-k]) > left)
+            return racing, scores[racing]
+        finally:
+            scores[racing] = 0.0
 
-    def _terms(self, words: Iterable[str]) -> Iterator[_Term]:
+    def _lengths_of(self, rows: Rows) -> FloatArray64:
+        own = np.asarray(self._lengths, dtype=np.int32)
+        if self._older is None:
+            return own[rows].astype(np.float64)
+        lengths, older = np.empty(len(rows)), rows < self.first
+        lengths[older] = self._older.lengths[rows[older]]
+        lengths[~older] = own[rows[~older] - self.first]
+        return lengths
+
+    def _find(self, word: str) -> Posting | None:
+        newer, older = self._postings.get(word), self._older.find(word) if self._older is not None else None
+        return newer if older is None else older if newer is None else _Joined(older, newer)
+
+    def _terms(self, words: Iterable[str], total: int) -> Iterator[_Term]:
         for word in dict.fromkeys(part for given in words for part in words_of(given)):
-            postings = self._postings.get(word)
+            postings = self._find(word)
             if postings is not None:
-                yield _Term(idf(self._alive_rows, postings.alive), postings)
+                yield _Term(idf(total, postings.alive), postings)

@@ -12,7 +12,6 @@ accepted for that same question, whatever the trees say; one that names no place
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ...errors import CheckpointMismatch, ConfigError, rule_got_do
+from ...files import replacing
 from ...ops.trees import TreeEnsemble
 from .cues import Cues
 from .features import Features, Pair, pair_features, pair_names, said_words, start_features
@@ -152,13 +152,10 @@ class Gate:
         if self.projection:
             for name in ("open_mean", "whole_mean", "basis", "prior"):
                 arrays[f"projection.{name}"] = getattr(self.projection, name).astype(np.float16)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            save_file(arrays, fresh, metadata={"mnemic": json.dumps(meta, sort_keys=True)})
-            fresh.chmod(0o644)
-            fresh.replace(path)
+            with replacing(path) as fresh:
+                save_file(arrays, fresh, metadata={"mnemic": json.dumps(meta, sort_keys=True)})
         except (OSError, SafetensorError) as error:
-            fresh.unlink(missing_ok=True)
             raise ConfigError(
                 rule_got_do("A gate is written to a folder that exists.", f"{path}: {error}", "Choose another.")
             ) from error

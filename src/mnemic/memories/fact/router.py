@@ -13,6 +13,7 @@ from ...types import FloatArray, Hit, Item
 from .config import FactConfig
 from .features import HostView, Pair, Text, pair_names
 from .gate import Gate, Verdict
+from .person import second_person
 from .reading import FreshReading, ItemReading, Projection, QueryReading, read_fresh, read_items, read_queries
 from .saying import say
 from .texts import TextReader, surely_fits
@@ -55,6 +56,9 @@ class Candidate:
             (say(self.item.text, pair.item.words, start, query=pair.query.words, whole=pair.whole), weight)
             for start, weight in self.verdict.starts
         ]
+        if pair.whole:
+            # who asks is told of themselves; a text that breaks off goes on as it was said
+            spans = [(second_person(span), weight) for span, weight in spans]
         # one alternative that begins inside another one would only split its weight
         best = spans[0][0]
         return tuple((span, weight) for i, (span, weight) in enumerate(spans) if i == 0 or not best.endswith(span))

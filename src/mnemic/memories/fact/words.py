@@ -38,6 +38,10 @@ ARTICLES = frozenset("a an the".split())
 CLAUSE_SUBJECTS = VERBS | frozenset("i you he she it we they there his her its their my our your".split())
 
 
+OWN_NAME = "my-name"
+"""What "name" is behind "my": there it is what is asked about, and elsewhere ("my dog's name") a word without meaning."""
+
+
 class Word(NamedTuple):
     """One word: `norm` is lower-cased and without a possessive ending; `start` and `end` are character offsets."""
 
@@ -69,11 +73,14 @@ class Word(NamedTuple):
 
 def split_words(text: str) -> list[Word]:
     """Return the words of a text in order. A possessive ending belongs to the word's span, not to its `norm`."""
-    words = []
+    words: list[Word] = []
     for match in _WORD.finditer(text):
         raw = match.group()
         bare = _POSSESSIVE.sub("", raw)
-        words.append(Word(raw, bare.casefold(), match.start(), match.start() + len(bare)))
+        norm = bare.casefold()
+        if norm == "name" and words and words[-1].norm == "my":
+            norm = OWN_NAME
+        words.append(Word(raw, norm, match.start(), match.start() + len(bare)))
     return words
 
 

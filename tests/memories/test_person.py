@@ -1,0 +1,41 @@
+"""First person to second."""
+
+import pytest
+
+from mnemic.memories.fact.person import second_person
+from mnemic.memories.fact.words import content_norms
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("my sister's house", "your sister's house"),
+        ("I have a dog called Biscuit", "You have a dog called Biscuit"),
+        ("I'm allergic to nuts", "You're allergic to nuts"),
+        ("I’ve moved", "You've moved"),
+        ("our garden, and I was there", "your garden, and you were there"),
+        ("a friend of mine", "a friend of yours"),
+        ("with me and my wife", "with you and your wife"),
+        ("My mother and I", "Your mother and you"),
+        ("That I wasn't told", "That you weren't told"),
+        ("I am from Leeds", "You are from Leeds"),
+        ("by myself", "by yourself"),
+        ("My Fair Lady", "My Fair Lady"),
+        ("the film My Girl", "the film My Girl"),
+        ("World War I", "World War I"),
+        ("after World War I ended", "after World War I ended"),
+        ("the US", "the US"),
+        ("she was at home", "she was at home"),
+        ("the gold mine", "the gold mine"),
+        ("", ""),
+    ],
+)
+def test_what_is_said_of_oneself_is_told_to_oneself(said: str, told: str) -> None:
+    assert second_person(said) == told
+
+
+def test_ones_own_name_can_be_asked_for() -> None:
+    assert content_norms("My name is Sam.") == ["my-name", "sam"]
+    assert content_norms("What's my name?") == ["my-name"]
+    assert content_norms("What is my dog's name?") == ["dog"]
+    assert content_norms("What is your name?") == []
