@@ -4,12 +4,13 @@ import secrets
 import sqlite3
 import time
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import NotFound, StoreError, rule_got_do
 from ..types import FloatArray, Item, NewItem
 from . import checks
+from .schema import digest_of
 
 SHOWN_SCOPES = 5
 
@@ -258,9 +259,30 @@ def keep(db: sqlite3.Connection, event: int) -> None:
 
 def say(db: sqlite3.Connection, event: int, seq: int, new: NewItem, key: FloatArray) -> None:
     """Write what an event brought, and make it what the item says now."""
-    db.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", (event, new.text, new.category, float(new.importance), new.source))
-    db.execute("INSERT INTO vectors VALUES (?, ?)", (event, key.tobytes()))
+    write_payload(db, event, new.text, new.category, float(new.importance), new.source, key)
     db.execute("UPDATE items SET payload = ? WHERE seq = ?", (event, seq))
+
+
+def write_payload(
+    db: sqlite3.Connection, event: int, text: str, category: str | None, importance: float, source: str | None, key: FloatArray
+) -> None:
+    """Write what an event brought, with its vector."""
+    db.execute(
+        "INSERT INTO payloads (event, text, category, importance, source, digest) VALUES (?, ?, ?, ?, ?, ?)",
+        (event, text, category, importance, source, digest_of(text)),
+    )
+    db.execute("INSERT INTO vectors (event, key) VALUES (?, ?)", (event, key.tobytes()))
+
+
+def known_texts(db: sqlite3.Connection, texts: Iterable[str], scope: str) -> set[str]:
+    """Return those of the texts that an active item of a scope says exactly."""
+    # cross joins: SQLite would start from all items of the scope
+    sql = (
+        "SELECT 1 FROM payloads p CROSS JOIN journal j ON j.seq = p.event"
+        " CROSS JOIN items i ON i.seq = j.item AND i.payload = p.event CROSS JOIN scopes s ON s.id = i.scope"
+        " WHERE p.digest = ? AND p.text = ? AND i.status = 'active' AND s.name = ? LIMIT 1"
+    )
+    return {text for text in texts if db.execute(sql, (digest_of(text), text, scope)).fetchone()}
 
 
 def new_id() -> str:
