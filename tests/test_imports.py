@@ -12,10 +12,8 @@ SRC = Path(__file__).parent.parent / "src" / "mnemic"
 
 PLAIN = {"types", "errors", "arguments"}
 BELOW_ASSISTANT = PLAIN | {
-    "checkpoint", "choosing", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs",
-    "interference", "memories", "models",
-    "ops",
-    "progress", "readers", "registry", "settling", "store",
+    "bulk", "checkpoint", "choosing", "encoders", "explain", "gates", "generation", "gpt2", "host_texts", "hosts", "inputs",
+    "interference", "memories", "models", "ops", "progress", "readers", "registry", "settling", "store",
 }  # fmt: skip
 ALLOWED = {
     "__init__": BELOW_ASSISTANT | {"assistant"},
@@ -23,6 +21,7 @@ ALLOWED = {
     "cli": {
         "__init__",
         "assistant",
+        "bulk",
         "evals",
         "plots",
         "train",
@@ -37,7 +36,10 @@ ALLOWED = {
     | PLAIN,
     "evals": BELOW_ASSISTANT | {"__init__", "admission", "assistant", "conversation", "files", "train"},
     "testing": BELOW_ASSISTANT | {"__init__"},
-    "assistant": BELOW_ASSISTANT | {"keeping", "learning", "talking"},
+    "assistant": BELOW_ASSISTANT | {"learning", "talking", "upkeep"},
+    "upkeep": PLAIN
+    | {"bulk", "encoders", "gates", "host_texts", "inputs", "keeping", "memories", "progress", "store", "transfer"},
+    "bulk": PLAIN | {"encoders", "inputs", "store"},
     "talking": PLAIN | {"admission", "conversation", "encoders", "generation", "host_texts", "readers", "store"},
     "admission": PLAIN | {"files", "memories"},
     "plots": PLAIN | {"checkpoint", "encoders", "hosts", "memories", "train"},
@@ -45,10 +47,10 @@ ALLOWED = {
     "gpt2": PLAIN | {"hosts", "memories"},
     "settling": PLAIN | {"encoders", "learning", "memories", "store"},
     "learning": PLAIN | {"encoders", "memories", "store"},
-    "keeping": PLAIN | {"encoders", "store", "transfer"},
+    "keeping": PLAIN | {"encoders", "store"},
     "transfer": PLAIN | {"files", "store"},
     "conversation": PLAIN | {"files", "generation", "store"},
-    "encoders": PLAIN | {"host_texts"},
+    "encoders": PLAIN | {"host_texts", "models"},
     "models": PLAIN,
     "readers": PLAIN | {"generation", "hosts", "memories"},
     "interference": {"generation"},

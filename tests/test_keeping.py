@@ -1,14 +1,16 @@
 """What is done to items by their ids, and what the model says afterwards."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fixtures.small_lm import ANSWER, FACT, PROMPT, QUESTION
+from fixtures.small_lm import ANSWER, FACT, PROMPT, QUESTION, HashEncoder
 from mnemic.assistant import MemoryLM
-from mnemic.errors import InputError, NotFound, StoreError
+from mnemic.errors import ConfigError, EncoderMismatch, InputError, NotFound, StoreError
+from mnemic.types import FloatArray
 
 CHANGED = "The captain of the ship Winter Plough is Magnar Coldwell."
 Make = Callable[..., MemoryLM]
@@ -94,3 +96,61 @@ def test_another_scopes_item_is_not_found(make: Make) -> None:
     with pytest.raises(NotFound):
         lm.update(item.id, FACT)
     assert said(lm).startswith("Magnar Coldwell")
+
+
+def test_a_pruned_memory_is_silent_and_speaks_again_when_it_is_undone(make: Make) -> None:
+    lm = make()
+    lm.learn(FACT, importance=0.0)
+    for name in ("van", "house", "boat"):
+        lm.learn(f"The {name} is grey.", importance=1.0)
+    base = said(make())
+    done = lm.prune(budget=3)
+    assert [one.item.text for one in done.forgotten] == [FACT]
+    assert said(lm) == base
+    lm.undo()
+    assert said(lm).startswith(ANSWER)
+    # it spoke: now another one goes
+    assert FACT not in [one.item.text for one in lm.prune(budget=3, dry_run=True).forgotten]
+
+
+def test_a_standing_budget_holds_after_learning(make: Make) -> None:
+    lm = make(budget=2)
+    lm.learn([f"Box number {n} holds {what}." for n, what in enumerate(("tea", "salt", "nails", "wool"))], force=True)
+    assert lm.store.count(lm.scope) == 2
+    with pytest.raises(ConfigError, match="budget"):
+        make(budget=0)
+
+
+class Other(HashEncoder):
+    """The same words in half as many numbers."""
+
+    id = "hash:32"
+    dim = 32
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        rows = super().encode(texts)[:, :32]
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_another_encoder_knows_what_was_taught_before(make: Make, tmp_path: Path) -> None:
+    lm, beside = make(tmp_path / "store"), make(tmp_path / "store")
+    lm.learn([FACT, "The van is grey."])
+    seen: list[tuple[int, int]] = []
+    done = lm.reindex(Other(), progress=lambda *counts: seen.append(counts))
+    assert (done.encoder, done.encoded) == ("hash:32", 2)
+    assert seen[-1] == (2, 2)
+    assert said(lm).startswith(ANSWER)
+    assert lm.learn(CHANGED).action == "superseded"
+    with pytest.raises(EncoderMismatch, match="made by the encoder 'hash:32'"):
+        beside.learn("The boat is blue.")
+    with pytest.raises(EncoderMismatch):
+        said(beside)
+    assert said(make(tmp_path / "store", encoder=Other())).startswith("Magnar Coldwell")
+
+
+def test_an_encoder_that_cant_be_loaded_changes_nothing(make: Make) -> None:
+    lm = make()
+    lm.learn(FACT)
+    with pytest.raises(ConfigError, match="An encoder is"):
+        lm.reindex("no such encoder")
+    assert said(lm).startswith(ANSWER)

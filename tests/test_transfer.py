@@ -305,3 +305,14 @@ def test_files_of_other_programs_are_texts_to_learn(tmp_path: Path) -> None:
     path.write_text('{"type": "entity", "name": "x"}', encoding="utf-8")
     with pytest.raises(InputError, match='neither an "entity"'):
         read_texts(path, "mcp")
+
+
+def test_an_id_that_another_scope_has_is_refused(tmp_path: Path) -> None:
+    with open_store(tmp_path / "a") as a:
+        a.open_for(ENCODER, DIM)
+        (item,) = a.insert([new_item("Mine.", seed=1)])
+        export(a, tmp_path / "one.jsonl", None)
+        revision = a.revision
+        with pytest.raises(InputError, match=f"one scope of a store.*'{item.id}' for the scope 'other'"):
+            import_(a, tmp_path / "one.jsonl", None, scope="other")
+        assert (a.revision, a.scopes()) == (revision, ["home"])

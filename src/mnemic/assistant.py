@@ -13,7 +13,7 @@ import torch
 
 from .arguments import check_count, check_kind, check_number, check_several
 from .choosing import Combination, compare, kept
-from .encoders import Encoder, check_encoder, load_encoder
+from .encoders import Encoder, check_encoder
 from .errors import ConfigError, InputError, StoreError, rule_got_do
 from .explain import explain
 from .gates import choose_gate
@@ -29,7 +29,6 @@ from .generation import (
 from .host_texts import HostTexts
 from .hosts import attach
 from .interference import Interference, measure
-from .keeping import Keeping
 from .learning import PerText, Teacher, make_lessons
 from .memories.base import Memory
 from .memories.fact import Candidate, FactConfig, Gate, Router
@@ -44,6 +43,7 @@ from .store.base import Store
 from .store.checks import check_scope, check_text, check_texts
 from .talking import Talking
 from .types import Hit, Item, Learned, Reply, Spoke
+from .upkeep import Upkeep, check_budget
 
 Texts = list[str] | tuple[str, ...]
 """Several texts; a bare `Sequence[str]` would take a single string for one."""
@@ -87,6 +87,7 @@ def load(
     device: str | torch.device | None = None,
     config: FactConfig | None = None,
     gate: str | Path | None = None,
+    budget: int | None = None,
     notify: Callable[[str], None] = lambda message: None,
 ) -> "MemoryLM":
     """Load a model and open its store.
@@ -102,6 +103,8 @@ def load(
         device: of the model.
         config: settings of the fact memory.
         gate: file of a calibrated gate; None for the one that fits model and encoder best.
+        budget: active items that a scope may have; when learning takes it beyond, those least worth keeping are forgotten, as
+            `prune` does, until there are a twentieth fewer. None for any number.
         notify: told about anything that takes long.
 
     Raises:
@@ -115,14 +118,25 @@ def load(
         check_encoder(encoder)
     opened = open_store(store, notify=notify)
     try:
+        check_budget(budget)
         host, tokenizer = load_model(model, dtype=dtype, device=device, notify=notify)
-        return MemoryLM(host, tokenizer, opened, encoder=encoder, scope=scope, memories=memories, config=config, gate=gate)
+        return MemoryLM(
+            host,
+            tokenizer,
+            opened,
+            encoder=encoder,
+            scope=scope,
+            memories=memories,
+            config=config,
+            gate=gate,
+            budget=budget,
+        )
     except BaseException:
         opened.close()
         raise
 
 
-class MemoryLM(Talking, Keeping):
+class MemoryLM(Talking, Upkeep):
     """A language model that is taught, asked, and says which memory spoke. Threads may share it; calls run one at a time."""
 
     def __init__(
@@ -136,17 +150,18 @@ class MemoryLM(Talking, Keeping):
         memories: Memory | Sequence[Memory] = (),
         config: FactConfig | None = None,
         gate: str | Path | Gate | None = None,
+        budget: int | None = None,
     ) -> None:
         """Join a model, its tokenizer and an open store; `load` does it by names. See there for the arguments."""
         self.scope = check_scope(scope)
+        self.budget = check_budget(budget)
         check_kind("store", store, Store, "Open one with mnemic.store.open_store, or use mnemic.load.")
         others = check_several("memories", memories, Memory)
         self.model, self.tokenizer, self.store = model, tokenizer, store
         self.config = FactConfig() if config is None else config
         check_kind("config", self.config, FactConfig, "Make one of the settings.")
         self.texts = HostTexts(model, tokenizer)
-        hidden = int(model.get_input_embeddings().weight.shape[1])
-        self.encoder: Encoder = encoder if isinstance(encoder, Encoder) else load_encoder(encoder, self.texts, hidden)
+        self.encoder, self._encoder_name = self._named_encoder(encoder)
         # what can fail comes before what would have to be undone
         chosen = gate if isinstance(gate, Gate) else choose_gate(gate, self.texts.fingerprint, self.encoder.id)
         if tokenizer.pad_token_id is None:
@@ -156,6 +171,7 @@ class MemoryLM(Talking, Keeping):
                 )
             )
         store.open_for(self.encoder.id, self.encoder.dim)
+        self._given_gate: str | Path | Gate | None = gate
         self._readers = Readers(model, tokenizer, self.config)
         self._lock = threading.RLock()
         self._use(chosen)
@@ -241,6 +257,7 @@ class MemoryLM(Talking, Keeping):
             self._check_length(one)
         with self._lock, reporting(progress, len(texts)) as report:
             learned = self._teacher.learn(lessons, report)
+            self._hold_budget(self._scope(scope))
         return learned[0] if isinstance(text, str) else learned
 
     # -- asking --------------------------------------------------------------------------------------------------------------

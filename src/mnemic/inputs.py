@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -130,6 +130,16 @@ def read_texts(source: str | Path | IO[bytes], format: Format = "auto", on_error
             _require_good(TextReader(records(file, name), name))
             file.seek(start)
         return TextReader(_closing(records(file, name), stack.pop_all()), name)
+
+
+def said_about(record: TextRecord, category: str | None, importance: float | None, source: str | None = None) -> TextRecord:
+    """Return a record with what is said about those that say nothing themselves; a source is said on purpose and wins."""
+    return replace(
+        record,
+        category=category if record.category is None else record.category,
+        importance=importance if record.importance is None else record.importance,
+        source=record.source if source is None else source,
+    )
 
 
 def _opened(source: str | Path | IO[bytes], stack: ExitStack) -> tuple[str, IO[bytes]]:

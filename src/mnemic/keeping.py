@@ -1,13 +1,11 @@
 """What is done to stored items by their ids: look, correct, forget, undo, erase. Needs the store, and the encoder for texts."""
 
 import threading
-from pathlib import Path
 
 from .arguments import check_number
 from .encoders import Encoder
 from .store.base import Store
 from .store.checks import check_scope, check_text
-from .transfer import Exported, Imported, export, import_
 from .types import Erased, Event, Item, Status
 
 
@@ -103,37 +101,6 @@ class Keeping:
             NotFound: if the scope never had such an item.
         """
         return self.store.history(item_id, self._scope(scope))
-
-    def export(self, path: str | Path, scope: str | None = None, overwrite: bool = False) -> Exported:
-        """Write what a scope holds, with its whole past, to a file that `import_` reads back without loss.
-
-        Args:
-            path: of a JSON Lines file.
-            scope: whose memories; None for the default.
-            overwrite: replace a file that is there.
-
-        Raises:
-            ConfigError: if the file is there already or can't be written. Nothing is left half-written.
-            NotFound: if the scope is unknown.
-        """
-        with self._lock:
-            return export(self.store, path, self._scope(scope), overwrite=overwrite)
-
-    def import_(self, path: str | Path, scope: str | None = None) -> Imported:
-        """Write what an export holds into the store, all or nothing. Items that are there already, by their ids, stay.
-
-        Texts whose vectors are another encoder's are encoded anew; nothing is learned again.
-
-        Args:
-            path: of a file that `export` wrote.
-            scope: put everything there; None for the scope that it was in.
-
-        Raises:
-            InputError: naming the line that breaks a rule.
-            StoreError: if it can't be written.
-        """
-        with self._lock:
-            return import_(self.store, path, self.encoder.encode, scope=scope)
 
     def _scope(self, scope: str | None) -> str:
         return self.scope if scope is None else check_scope(scope)

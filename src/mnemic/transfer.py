@@ -19,7 +19,7 @@ from typing import IO, Any, get_args
 
 import numpy as np
 
-from .errors import ConfigError, InputError, NotFound, rule_got_do
+from .errors import ConfigError, InputError, NotFound, StoreError, rule_got_do
 from .files import whole_file
 from .store import DATABASE
 from .store.base import Store
@@ -94,6 +94,8 @@ def write(store: Store, file: IO[str], scope: str | None) -> int:
             past["key"] = None if past["key"] is None else base64.b64encode(past["key"].astype("<f4").tobytes()).decode()
         file.write(json.dumps(plain, ensure_ascii=False) + "\n")
         count += record.past[-1].status != "erased"
+    if store.encoder_id != head["encoder"]:
+        raise StoreError(rule_got_do("An export is of one encoder.", "a store that was reindexed meanwhile", "Export again."))
     return count
 
 
@@ -127,7 +129,8 @@ def import_(store: Store, path: str | Path, encode: Encode | None, *, scope: str
         # everything is read, checked and encoded before the store is held up, or bound to an encoder
         for _ in _encoded(_records(source, dim), encode, keys) if not same else _records(source, dim):
             pass
-        if store.encoder_id is None:
+        if same:
+            # said to the store too: it may be given another encoder before it is written
             store.open_for(encoder, dim)
         keys.seek(0)
         records = _moved(_records(source, dim), scope)

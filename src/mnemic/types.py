@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 Action = Literal["added", "updated", "superseded", "skipped"]
 Status = Literal["active", "superseded", "forgotten"]
-Kind = Literal["add", "update", "supersede", "forget", "undo", "erase"]
+Kind = Literal["add", "update", "supersede", "forget", "undo", "erase", "prune"]
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -76,6 +76,8 @@ class Event:
     """Number of the first event of the operation that this one belongs to: what `undo` takes."""
     text: str | None = None
     """The text that an "add" or "update" brought; only `history` fills it in."""
+    undoes: int | None = None
+    """Number of the operation that an "undo" undid; only `history` fills it in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,30 @@ class Erased:
     files: int
     left: tuple[str, ...]
     related: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An item and how much it is worth keeping, in the units of `store.retention`."""
+
+    item: Item
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What pruning did, or with `dry_run` would do.
+
+    budget: how many active items were to be left. there: how many there were, of the category where one was named. forgotten: the
+    least worth keeping first. operation: what `undo` takes; None if nothing was forgotten.
+    """
+
+    scope: str
+    budget: int
+    there: int
+    forgotten: tuple[Judged, ...]
+    operation: int | None
+    dry_run: bool
 
 
 @dataclass(frozen=True, kw_only=True)

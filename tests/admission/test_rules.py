@@ -73,6 +73,7 @@ def test_what_leads_to_a_statement_is_left_out(message: str, kept: str) -> None:
         ("My dog is called", "no whole statement"),
         ("My dog.", "no whole statement"),
         ("My dog " + "really " * 60 + "barks.", "too long for one statement"),
+        ("My dog is called Rex. " * 400, "too long to be said"),
         ('Translate this: "My name is Ivan."', "material of a request"),
         ("My dog are called Rex. Can you fix the grammar?", "material of a request"),
         ("How do you say my dog is old in Welsh?", "material of a request"),

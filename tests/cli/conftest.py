@@ -127,7 +127,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLM:
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command with a store of its own and no settings of the machine."""
-    for name in ("SCOPE", "MODEL", "ENCODER", "DEBUG"):
+    for name in ("SCOPE", "MODEL", "ENCODER", "DEBUG", "BUDGET"):
         monkeypatch.delenv(f"MNEMIC_{name}", raising=False)
     monkeypatch.setenv("MNEMIC_STORE", str(tmp_path / "store"))
     # plain output whatever terminal the tests run in

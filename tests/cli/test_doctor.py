@@ -1,5 +1,6 @@
 import json
 import shutil
+import sqlite3
 from collections import namedtuple
 from collections.abc import Callable
 from importlib.metadata import version
@@ -137,3 +138,43 @@ def test_a_model_folder_needs_a_config(cli: Cli, tmp_path: Path) -> None:
     assert checks(cli("doctor", "--json", "--model", folder))["model"]["state"] == "broken"
     (folder / "config.json").write_text("{}", encoding="utf-8")
     assert checks(cli("doctor", "--json", "--model", folder))["model"]["state"] == "ok"
+
+
+def filled(folder: Path) -> None:
+    key = np.array([1.0, 0.0, 0.0, 0.0], dtype=np.float32)
+    with open_store(folder) as store:
+        store.open_for("fake", 4)
+        store.insert([NewItem(text=f"Fact {n} {'long ' * 20}", scope="default", key=key, reason="new") for n in range(200)])
+
+
+def test_repair_mends_what_costs_nothing_without_asking(cli: Cli, tmp_path: Path) -> None:
+    filled(tmp_path / "store")
+    assert cli("doctor", "--repair").stdout == "nothing to mend\n"
+    with sqlite3.connect(tmp_path / "store" / "mnemic.db") as db:
+        db.execute("UPDATE scopes SET active = 1")
+    db.close()
+    assert "counts 1 active items and has 200" in cli("doctor", "--json").stdout
+    done = cli("doctor", "--repair")
+    assert (done.exit_code, done.stdout) == (0, "counted the active items of scope 'default' again: 200, not 1\n")
+
+
+def test_repair_loses_something_only_when_told_to(cli: Cli, tmp_path: Path) -> None:
+    filled(tmp_path / "store")
+    path = tmp_path / "store" / "mnemic.db"
+    data = path.read_bytes()
+    page = data.index(b"Fact 100 ") // 4096
+    broken = data[: page * 4096] + b"\xa5" * 4096 + data[(page + 1) * 4096 :]
+    path.write_bytes(broken)
+    refused = cli("doctor", "--repair")
+    assert refused.exit_code == 1
+    assert "would be lost: the text of the item " in refused.stdout
+    assert path.read_bytes() == broken
+    done = cli("doctor", "--repair", "--yes")
+    assert done.exit_code == 0
+    assert "readable texts into a new database" in done.stdout
+    assert checks(cli("doctor", "--json"))["store"]["state"] == "ok"
+
+
+def test_repair_needs_a_store(cli: Cli) -> None:
+    assert cli("doctor", "--repair", "--store", "nowhere").exit_code == 3
+    assert cli("doctor", "--repair", "--store", ":memory:").exit_code == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from fixtures.word_encoder import WordEncoder
 from mnemic.types import FoundAt
 
 from .conftest import FakeLM
@@ -35,8 +36,15 @@ def test_arguments_are_learned_one_text_each(cli: Cli, fake: FakeLM) -> None:
 def test_settings_reach_the_memory(cli: Cli, fake: FakeLM, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNEMIC_SCOPE", "anna")
     monkeypatch.setenv("MNEMIC_ENCODER", "host")
-    cli("learn", "A text.", "--model", "gpt2", "--store", "elsewhere")
-    assert fake.loaded_with == {"model": "gpt2", "store": "elsewhere", "encoder": "host", "scope": "anna", "gate": None}
+    cli("learn", "A text.", "--model", "gpt2", "--store", "elsewhere", "--budget", "40")
+    assert fake.loaded_with == {
+        "model": "gpt2",
+        "store": "elsewhere",
+        "encoder": "host",
+        "scope": "anna",
+        "gate": None,
+        "budget": 40,
+    }
 
 
 def test_json_is_an_array_with_an_object_per_text(cli: Cli, fake: FakeLM) -> None:
@@ -137,3 +145,55 @@ def test_a_text_that_does_not_fit_says_what_is_already_durable(cli: Cli, fake: F
     assert done.exit_code == 1
     assert "A text has to fit the model's window. Got: 9000 tokens. Split it." in done.stderr
     assert "32 of 41 texts are done and durable" in done.stderr
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put an encoder that needs nothing in the place of MiniLM."""
+    monkeypatch.setattr("mnemic.encoders.encoder_alone", lambda name, model, **_: WordEncoder())
+
+
+@pytest.mark.usefixtures("encoder")
+def test_bulk_needs_no_model_and_says_what_came_of_it(cli: Cli, fake: FakeLM, tmp_path: Path) -> None:
+    file = tmp_path / "facts.jsonl"
+    file.write_text('{"text": "One."}\n{"text": "Two.", "category": "n"}\n{"text": "One."}\n', encoding="utf-8")
+    done = json.loads(cli("learn", "--bulk", file, "--encoder", "minilm", "--category", "c", "--json").stdout)
+    assert {k: done[k] for k in ("read", "added", "known", "refused", "stopped")} == {
+        "read": 3,
+        "added": 2,
+        "known": 1,
+        "refused": 0,
+        "stopped": False,
+    }
+    assert fake.loaded_with == {}
+    assert [(i["text"], i["category"]) for i in json.loads(cli("list", "--json").stdout)] == [("One.", "c"), ("Two.", "n")]
+    assert "0 added, 3 known already, 0 refused in" in cli("learn", "--bulk", file, "--encoder", "minilm").stdout
+
+
+@pytest.mark.usefixtures("encoder")
+@pytest.mark.parametrize("flag", [("--on-error", "skip"), ("--keep-good",)])
+def test_bulk_leaves_out_broken_lines_if_told_to(cli: Cli, fake: FakeLM, flag: tuple[str, ...]) -> None:
+    lines = b"Good.\n\xff\xfe\nBetter.\n"
+    refused = cli("learn", "--bulk", "-", "--encoder", "minilm", text=lines)
+    assert (refused.exit_code, "1 bad line" in refused.stderr) == (1, True)
+    done = cli("learn", "--bulk", "-", "--encoder", "minilm", *flag, text=lines)
+    assert "2 added, 0 known already, 1 refused" in done.stdout
+    assert "skipped line 2 of standard input: it isn't UTF-8" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("a text", "--bulk", "x"), "stands alone"),
+        (("--bulk", "x", "--force"), "stands alone"),
+        (("a text", "--workers", "2"), "is for --bulk"),
+    ],
+)
+def test_bulk_stands_alone(cli: Cli, fake: FakeLM, given: tuple[str, ...], words: str) -> None:
+    done = cli("learn", *given)
+    assert (done.exit_code, words in done.stderr) == (2, True)
+
+
+def test_several_workers_need_a_text_encoder(cli: Cli, fake: FakeLM) -> None:
+    done = cli("learn", "--bulk", "x", "--workers", "2", "--encoder", "host")
+    assert (done.exit_code, "Use one worker" in done.stderr) == (1, True)

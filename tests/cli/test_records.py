@@ -1,7 +1,7 @@
 """`list`, `history`, `forget`, `undo` and `erase`: on a real store, without a model."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from typer.testing import Result
 
 from mnemic.cli import session
 from mnemic.store import open_store
-from mnemic.types import Item, NewItem
+from mnemic.types import FloatArray, Item, NewItem
 
 Cli = Callable[..., Result]
 
@@ -165,6 +165,84 @@ def test_list_as_it_was(cli: Cli, items: list[Item]) -> None:
     after = (datetime.fromtimestamp(items[1].created) + timedelta(microseconds=1)).isoformat()
     assert len(cli("list", "--as-of", after).stdout.splitlines()) == 2
     assert cli("list", "--as-of", "2001-01-01").stdout == ""
+    # a day is its end: what was forgotten today isn't there, yesterday nothing was
+    today = datetime.fromtimestamp(items[1].created)
+    assert len(cli("list", "--as-of", today.date().isoformat()).stdout.splitlines()) == 1
+    assert cli("list", "--as-of", (today - timedelta(days=1)).date().isoformat()).stdout == ""
+    later = (today + timedelta(minutes=1)).strftime("%Y-%m-%d %H:%M")
+    assert len(cli("list", "--as-of", later).stdout.splitlines()) == 1
     wrong = cli("list", "--as-of", "yesterday")
     assert wrong.exit_code == 1
     assert "A time is a date" in wrong.stderr
+
+
+def test_prune_shows_what_would_go_and_undo_brings_back_what_went(cli: Cli, items: list[Item], tmp_path: Path) -> None:
+    with open_store(tmp_path / "store") as store:
+        store.touch([items[1].id], "default")
+    dry = cli("prune", "--budget", "1", "--dry-run")
+    assert dry.stdout.split("\t")[0] == items[0].id
+    assert "1 of 2 would be forgotten" in dry.stderr
+    assert len(json.loads(cli("list", "--json").stdout)) == 2
+    done = json.loads(cli("prune", "--budget", "1", "--json").stdout)
+    assert [one["item"]["id"] for one in done["forgotten"]] == [items[0].id]
+    assert (done["there"], done["budget"], done["dry_run"]) == (2, 1, False)
+    assert [i["id"] for i in json.loads(cli("list", "--json").stdout)] == [items[1].id]
+    assert [i["id"] for i in json.loads(cli("undo", str(done["operation"]), "--json").stdout)] == [items[0].id]
+    assert "0 of 2 forgotten" in cli("prune", "--keep", "1.0").stderr
+
+
+@pytest.mark.parametrize("sizes", [(), ("--budget", "1", "--keep", "0.5")])
+def test_prune_takes_one_size(cli: Cli, items: list[Item], sizes: tuple[str, ...]) -> None:
+    done = cli("prune", *sizes)
+    assert done.exit_code == 2
+    assert "one of them" in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", 2), ("y\n", 1)])
+def test_prune_asks_somebody_who_sits_there(
+    cli: Cli, items: list[Item], monkeypatch: pytest.MonkeyPatch, answer: str, left: int
+) -> None:
+    monkeypatch.setattr(session, "interactive", lambda: True)
+    assert "Forget 1 item?" in cli("prune", "--budget", "1", text=answer).stderr
+    assert len(json.loads(cli("list", "--json").stdout)) == left
+
+
+class Encoder:
+    """Stands in for a sentence encoder."""
+
+    id, dim = "other", 3
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        return np.eye(3, dtype=np.float32)[[len(text) % 3 for text in texts]]
+
+
+def test_reindex_changes_the_encoder_of_every_scope(
+    cli: Cli, items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("mnemic.encoders.encoder_alone", lambda name, model, notify: asked.append(name) or Encoder())
+    assert json.loads(cli("reindex", "--encoder", "minilm", "--json").stdout) == {"encoder": "other", "encoded": 3, "before": 0}
+    assert asked == ["minilm"]
+    with open_store(tmp_path / "store") as store:
+        assert (store.encoder_id, store.dim, store.check()) == ("other", 3, [])
+        store.reindexing("third", 4)
+    refused = cli("reindex", "--encoder", "minilm")
+    assert "0 texts encoded by other, 3 were before" in refused.stdout
+    assert "discarded" in cli("reindex", "--discard").stdout
+    assert "nothing was under way" in cli("reindex", "--discard").stdout
+
+
+@pytest.mark.parametrize("given", [(), ("--discard", "--encoder", "minilm")])
+def test_reindex_takes_an_encoder_or_discards(cli: Cli, items: list[Item], given: tuple[str, ...]) -> None:
+    assert cli("reindex", *given).exit_code == 2
+    assert cli("reindex", "--encoder", "minilm", "--store", "nowhere").exit_code == 3
+
+
+def test_undo_says_its_number_and_history_what_it_undid(cli: Cli, items: list[Item]) -> None:
+    cli("forget", items[0].id)
+    (added, forgotten) = [line.split("\t")[0] for line in cli("history", items[0].id).stdout.splitlines()]
+    done = cli("undo")
+    number = cli("history", items[0].id).stdout.splitlines()[-1].split("\t")[0]
+    assert f"change {number} undid {forgotten}; `mnemic undo {number}` brings it back" in done.stderr
+    assert cli("history", items[0].id).stdout.splitlines()[-1].split("\t")[2] == f"undo of {forgotten}"
+    assert added != forgotten

@@ -1,7 +1,7 @@
 """The store protocol over a dict, as plainly as it can be written: what every backend is compared with."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import NamedTuple
@@ -66,14 +66,23 @@ class ReferenceStore:
             raise EncoderMismatch(encoder_id)
         self.encoder_id = encoder_id
 
-    def insert(self, items: Sequence[NewItem]) -> list[Item]:
+    def reindex(self, encoder_id: str, encode: Callable[[Sequence[str]], FloatArray]) -> None:
+        """Give every text that an item ever had another vector."""
+        self.encoder_id = encoder_id
+        self._keys = {item_id: encode([item.text])[0] for item_id, item in self._items.items()}
+        for done in self._operations.values():
+            done.changes = [
+                (i, *(kept and kept._replace(key=encode([kept.item.text])[0]) for kept in states)) for i, *states in done.changes
+            ]
+
+    def insert(self, items: Sequence[NewItem], *, new_only: bool = False) -> list[Item]:
         replaced = [old for new in items for old in _replaced_by(new)]
         for new in items:
             for old in _replaced_by(new):
                 self._require_active(old, new.scope)
         if len(set(replaced)) < len(replaced):
             raise StoreError("superseded twice")
-        return [self._add(new) for new in items]
+        return [self._add(new) for new in items if not (new_only and self.known_texts([new.text], new.scope))]
 
     def update(
         self,
@@ -110,6 +119,17 @@ class ReferenceStore:
             self._items[item_id] = replace(item, status="forgotten")
             self._log("forget", item_id, reason, None, before)
         return self._items[item_id]
+
+    def prune(self, reasons: Mapping[str, str], scope: str) -> list[Item]:
+        self._require_scope(scope)
+        found = [self.get(item_id, scope) for item_id in reasons]
+        first = len(self._events) + 1
+        for item in found:
+            if item.status == "active":
+                before = self._kept(item.id, item)
+                self._items[item.id] = replace(item, status="forgotten")
+                self._log("prune", item.id, reasons[item.id], None, before, operation=first)
+        return [self._items[item.id] for item in found if item.status == "active"]
 
     def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
         self._require_scope(scope)
@@ -162,6 +182,9 @@ class ReferenceStore:
         del self._items[item_id], self._keys[item_id], self._payloads[item_id]
         self._events = [replace(e, reason="erased", text=None) if e.item_id == item_id else e for e in self._events]
         return Erased(item_id=item_id, files=0, left=(), related=tuple(related))
+
+    def known_texts(self, texts: Sequence[str], scope: str) -> set[str]:
+        return {item.text for item in self._active(scope)} & set(texts)
 
     def get(self, item_id: str, scope: str) -> Item:
         item = self._items.get(item_id)

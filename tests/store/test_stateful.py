@@ -3,6 +3,7 @@
 import secrets
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,14 +12,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from mnemic.errors import MnemicError
+from mnemic.errors import EncoderMismatch, MnemicError
 from mnemic.evals.storage.server import Server
 from mnemic.store import Scored, SqlStore, open_store
+from mnemic.store.reindex import reindex
 from mnemic.transfer import export, import_
-from mnemic.types import Event, Item, Record
+from mnemic.types import Event, FloatArray, Item, Record
 from store.reference import ReferenceStore
-from store.samples import DIM, ENCODER, direction, new_item
+from store.samples import DIM, ENCODER, direction, encode, new_item
 
+OTHER = "encoder-b"
 SCOPES = st.sampled_from(["home", "work"])
 WORDS = ["the", "dog", "cat", "Ärger", "name", "ice-cream", "東京都"]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
@@ -38,6 +41,7 @@ class Lives(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.location = self.place()
+        self.encoder = ENCODER
         self.reference = ReferenceStore()
         self.reference.open_for(ENCODER, DIM)
         self.stores = [self.opened(), self.opened()]
@@ -70,7 +74,7 @@ class Lives(RuleBasedStateMachine):
 
     def opened(self) -> SqlStore:
         store = open_store(self.location)
-        store.open_for(ENCODER, DIM)
+        store.open_for(self.encoder, DIM)
         return store
 
     def pair(self, place: int) -> tuple[str, str]:
@@ -107,6 +111,16 @@ class Lives(RuleBasedStateMachine):
             lambda: self.reference.forget(theirs, scope, "asked"), lambda: self.stores[side].forget(mine, scope, "asked")
         )
 
+    @rule(places=st.lists(PLACES, min_size=1, max_size=4), scope=SCOPES, side=st.integers(0, 1))
+    def prune(self, places: list[int], scope: str, side: int) -> None:
+        pairs = dict(map(self.pair, places))
+        gone: list[list[str]] = []
+        if self.same_error(
+            lambda: gone.append([i.id for i in self.reference.prune(dict.fromkeys(pairs.values(), "rule"), scope)]),
+            lambda: gone.append([i.id for i in self.stores[side].prune(dict.fromkeys(pairs, "rule"), scope)]),
+        ):
+            assert gone[0] == [pairs[mine] for mine in gone[1]]
+
     @rule(scope=SCOPES, side=st.integers(0, 1), back=st.none() | st.integers(0, 12))
     def undo(self, scope: str, side: int, back: int | None) -> None:
         """The last operation that holds, or any of the last ones, whether or not it can be."""
@@ -138,6 +152,28 @@ class Lives(RuleBasedStateMachine):
         mine, theirs = self.pair(place)
         self.reference.put_states({theirs: data}, "host")
         self.stores[side].put_states({mine: data}, "host")
+
+    @rule(side=st.integers(0, 1))
+    def reindex(self, side: int) -> None:
+        """Both connections go on with the new encoder: the one that had the old one is told so first."""
+        self.encoder = OTHER if self.encoder == ENCODER else ENCODER
+
+        def vectors(texts: Sequence[str]) -> FloatArray:
+            return encode(texts, self.encoder)
+
+        self.reference.reindex(self.encoder, vectors)
+        reindex(self.stores[side], self.encoder, DIM, vectors)
+        for store in self.stores:
+            with pytest.raises(EncoderMismatch):
+                store.search(direction(0), 1, "home")
+            store.open_for(self.encoder, DIM)
+
+    @rule(n=st.integers(1, 3), text=TEXTS, scope=SCOPES, side=st.integers(0, 1))
+    def insert_new_only(self, n: int, text: str, scope: str, side: int) -> None:
+        items = [new_item(f"{text} {i % 2}", seed=i, scope=scope) for i in range(n)]
+        made = self.stores[side].insert(items, new_only=True)
+        expected = self.reference.insert(items, new_only=True)
+        self.ids += [(m.id, e.id) for m, e in zip(made, expected, strict=True)]
 
     @rule(side=st.integers(0, 1))
     def reopen(self, side: int) -> None:

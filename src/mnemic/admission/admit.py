@@ -37,6 +37,8 @@ _BARE_LEAD = re.compile(
 )
 """The same without a sign behind it: "Actually my dog's name is Bo"."""
 _LEAST_LEFT = 3
+_MOST_CHARACTERS = 8_000
+"""Longer messages are pasted, not said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,8 @@ class Admission:
 
 def ruled(message: str) -> list[Heard]:
     """Return the sentences of a message in order, with what the rules say of each."""
+    if len(message) > _MOST_CHARACTERS:
+        return [Heard(text=message, start=0, end=len(message), admitted=False, why="too long to be said", score=None)]
     whole = about_material(message)
     foreign = foreign_parts(message)
     found = []

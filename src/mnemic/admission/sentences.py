@@ -17,6 +17,7 @@ _LABELLED = re.compile(
 _QUOTATION = re.compile(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"|(?<!\w)‘[^’]*’(?!\w)|(?<!\w)'[^']*'(?!\w)")
 _QUOTED_WORDS = 3
 """Words from which on a quotation is somebody's sentence and not a name."""
+_LONGEST_WORD = 40
 _ABBREVIATIONS = TITLES | frozenset("st jr sr no inc vs etc eg ie e.g i.e approx".split())
 
 
@@ -50,9 +51,9 @@ def _boundaries(message: str) -> Iterator[int]:
 
 
 def _abbreviated(message: str, stop: "re.Match[str]") -> bool:
-    before = re.search(r"[\w.]+$", message[: stop.start()])
+    before = re.search(r"[\w.]+$", message[max(0, stop.start() - _LONGEST_WORD) : stop.start()])
     word = "" if before is None else before.group().casefold()
-    after = message[stop.end() :].lstrip()
+    after = message[stop.end() : stop.end() + _LONGEST_WORD].lstrip()
     return word in _ABBREVIATIONS or len(word) == 1 or after[:1].islower()
 
 

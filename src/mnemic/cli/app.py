@@ -17,7 +17,9 @@ from .history import history
 from .learn import learn
 from .list import list_items
 from .plot import plot
+from .prune import prune
 from .recall import recall
+from .reindex import reindex
 from .train import train
 from .transfer import export, import_items
 from .undo import undo
@@ -59,8 +61,10 @@ app.command("calibrate")(calibrate)
 app.command("list")(list_items)
 app.command("history")(history)
 app.command("forget")(forget)
+app.command("prune")(prune)
 app.command("undo")(undo)
 app.command("erase")(erase)
+app.command("reindex")(reindex)
 app.command("export")(export)
 app.command("import")(import_items)
 app.add_typer(bench, name="bench")

@@ -23,6 +23,7 @@ SAVING = (
 
 def _benches() -> typer.Typer:
     from ..evals import (
+        bulk,
         capacity,
         edits,
         gatefit,
@@ -30,6 +31,7 @@ def _benches() -> typer.Typer:
         influence,
         keyed,
         pairs,
+        pruning,
         quality,
         recurrent,
         report,
@@ -81,6 +83,13 @@ def _benches() -> typer.Typer:
             "Train resonance gates and measure text of their kind, other text, typos and token noise.",
         ),
         ("store", storage.StoreConfig, storage.run, "Kill writers, let many write at once, erase and search every file."),
+        (
+            "prune",
+            pruning.PruneConfig,
+            pruning.run,
+            "Forget half of a simulated year's items: how much of what is asked later is left?",
+        ),
+        ("bulk", bulk.BulkConfig, bulk.run, "Learn files without the host: texts per second, and memory by size."),
         ("index", indexing.IndexConfig, indexing.run, "Search a store of a million items, and route questions among many facts."),
         ("streams", streams.StreamsConfig, streams.run, "Clusters, scope and forgetting on streams of sentences, by resonance."),
     ]

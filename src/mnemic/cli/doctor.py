@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import typer
 
 from .. import __version__
-from ..errors import MnemicError
+from ..errors import Corrupt, MnemicError
 from ..store import is_address, open_store, without_password
 from . import options, output
 from .exits import FAILED
+from .mend import mend
 
 State = Literal["ok", "note", "broken"]
 MARKS: dict[State, tuple[str, str]] = {"ok": ("✔", "green"), "note": ("!", "yellow"), "broken": ("✘", "bold red")}
@@ -42,12 +43,19 @@ def doctor(
     model: options.Model = "smollm2",
     store: options.Store = options.DEFAULT_STORE,
     encoder: options.Encoder = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend the store; a damaged database is copied aside first. Close other processes.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --repair, accept that what can't be read is lost.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Check the installation, the model, the encoder and the store, and say how to mend what is broken.
 
-    Changes nothing, loads no weights and uses no network. Exits with 1 if something is broken.
+    Changes nothing but with --repair, loads no weights and uses no network. Exits with 1 if something is, or stays, broken.
     """
+    if repair:
+        mend(store, yes=yes, as_json=as_json)
+        return
     checks = [*_installation(), _model(model), _encoder(encoder), *_store(store)]
     if as_json:
         output.emit_json(checks)
@@ -181,14 +189,17 @@ def _store(location: str) -> Iterator[Check]:
             scopes = {scope: records.count(scope) for scope in records.scopes()}
             about = f"format {records.format_version}, encoder {records.encoder_id or 'none yet'}"
     except MnemicError as error:
-        yield Check(name="store", state="broken", detail=str(error))
+        remedy = "`mnemic doctor --repair` saves what can be read." if isinstance(error, Corrupt) else None
+        yield Check(name="store", state="broken", detail=str(error), remedy=remedy)
         return
     if problems:
         yield Check(
             name="store",
             state="broken",
             detail=f"{shown}: {'; '.join(problems)}",
-            remedy="Restore it from a backup, or learn its texts again into another one.",
+            remedy=f"Run `mnemic doctor --repair --store {location}`, or restore the folder from a backup."
+            if not is_address(location)
+            else "Restore it from a backup, or import what it exports into another one.",
         )
         return
     items = ", ".join(f"{scope}: {count}" for scope, count in scopes.items()) or "no scopes yet"

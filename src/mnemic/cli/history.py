@@ -22,5 +22,6 @@ def history(
     if as_json:
         output.emit_json(events)
         return
-    rows = [(str(e.operation), output.when(e.at), e.kind, e.reason, e.text or "-") for e in events]
+    kinds = [e.kind if e.undoes is None else f"{e.kind} of {e.undoes}" for e in events]
+    rows = [(str(e.operation), output.when(e.at), kind, e.reason, e.text or "-") for e, kind in zip(events, kinds, strict=True)]
     output.table(("change", "when", "what", "why", "text"), rows)

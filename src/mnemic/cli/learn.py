@@ -4,7 +4,6 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..inputs import STANDARD_INPUT, Format, TextRecord, read_texts
+from ..inputs import STANDARD_INPUT, Format, OnError, TextRecord, read_texts, said_about
 from ..store.checks import check_text
 from ..types import Action, FoundAt, Learned
 from . import options, output, session
+from .bulk import learn_in_bulk, say_skipped
 from .exits import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -60,23 +60,52 @@ def learn(
         str | None, typer.Option(metavar="NAME", help="Where the text comes from; by default the file and line.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Store texts as they are, whatever is known already.")] = False,
-    keep_good: Annotated[
-        bool, typer.Option("--keep-good", help="Learn the good lines of a file that has broken ones, instead of nothing.")
-    ] = False,
+    bulk: Annotated[
+        Path | None,
+        typer.Option(
+            "--bulk",
+            metavar="FILE",
+            help="A file of any size, or `-`: streamed, encoded in batches and not read by the model. Repeated, it goes on.",
+            show_default="none",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that encode, for --bulk.")] = 1,
+    on_error: Annotated[
+        OnError,
+        typer.Option(
+            "--on-error", metavar="stop|skip", help="What a broken line of a file does: nothing is learned, or it is left out."
+        ),
+    ] = "stop",
+    keep_good: Annotated[bool, typer.Option("--keep-good", help="The same as --on-error skip.")] = False,
     model: options.Model = "smollm2",
     store: options.Store = options.DEFAULT_STORE,
     scope: options.Scope = "default",
     encoder: options.Encoder = None,
+    budget: options.Budget = None,
     as_json: options.Json = False,
 ) -> None:
     """Teach texts: as arguments, from files, or from standard input.
 
     Every text is durable once it is reported. Teaching the same again changes nothing: an interrupted run can simply be repeated.
+    With --bulk nothing is compared with what is known but for the exact text: nothing is superseded, and importance is 0.5.
     """
-    records = _gather(texts or [], file or [], format, keep_good=keep_good)
+    on_error = "skip" if keep_good else on_error
+    if bulk is not None:
+        if texts or file or force:
+            raise typer.BadParameter("--bulk stands alone: without texts, --file and --force")
+        about = {"format": format, "category": category, "importance": importance, "source": source, "on_error": on_error}
+        with _stop_on_interrupt() as stop:
+            stopped = learn_in_bulk(bulk, model, store, encoder, scope, stop, workers, budget, as_json=as_json, **about)
+        if stopped:
+            output.note("Interrupted. Run the same command again for the rest.", style="yellow")
+            raise typer.Exit(INTERRUPTED)
+        return
+    if workers > 1:
+        raise typer.BadParameter("--workers is for --bulk")
+    records = _gather(texts or [], file or [], format, on_error)
     started = perf_counter()
-    with session.open_memory(model, store, encoder, scope, new=True) as lm, _stop_on_interrupt() as stop:
-        results = _teach(lm, [_filled(r, category, importance, source) for r in records], stop, force=force)
+    with session.open_memory(model, store, encoder, scope, new=True, budget=budget) as lm, _stop_on_interrupt() as stop:
+        results = _teach(lm, [said_about(r, category, importance, source) for r in records], stop, force=force)
         stopped = stop.is_set()
     if as_json:
         output.emit_json(results)
@@ -87,7 +116,7 @@ def learn(
         raise typer.Exit(INTERRUPTED)
 
 
-def _gather(texts: Sequence[str], files: Sequence[Path], format: Format, *, keep_good: bool) -> list[TextRecord]:
+def _gather(texts: Sequence[str], files: Sequence[Path], format: Format, on_error: OnError) -> list[TextRecord]:
     """Read everything before anything is learned, so that a broken input leaves nothing half done."""
     records = [
         TextRecord(text=check_text(text), source=ARGUMENT, line=number)
@@ -95,25 +124,12 @@ def _gather(texts: Sequence[str], files: Sequence[Path], format: Format, *, keep
     ]
     sources: list[str | Path] = [*files, *([STANDARD_INPUT] if STANDARD_INPUT in texts else [])]
     for source in sources:
-        reader = read_texts(source, format, "skip" if keep_good else "stop")
+        reader = read_texts(source, format, on_error)
         records += reader
-        for bad in reader.bad:
-            output.note(f"skipped line {bad.line} of {reader.name}: {bad.reason}", style="yellow")
-        if reader.bad_count > len(reader.bad):
-            output.note(f"skipped {reader.bad_count - len(reader.bad)} more lines of {reader.name}", style="yellow")
+        say_skipped(reader.bad, reader.bad_count, reader.name)
     if not texts and not files:
         raise typer.BadParameter("nothing to learn: give a text, --file FILE, or - for standard input")
     return records
-
-
-def _filled(record: TextRecord, category: str | None, importance: float | None, source: str | None) -> TextRecord:
-    """Return the record with what the options say where it says nothing itself; `--source` is said on purpose and wins."""
-    return replace(
-        record,
-        category=record.category if record.category is not None else category,
-        importance=record.importance if record.importance is not None else importance,
-        source=record.source if source is None else source,
-    )
 
 
 def _teach(lm: "MemoryLM", records: Sequence[TextRecord], stop: Event, *, force: bool) -> list[Learned]:

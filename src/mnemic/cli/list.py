@@ -1,6 +1,7 @@
 """`mnemic list`."""
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import date, datetime, time
 from typing import Annotated, Literal
 
 import typer
@@ -24,7 +25,7 @@ def list_items(
         typer.Option(
             "--as-of",
             metavar="TIME",
-            help='As it was then: a local date, or date and time ("2026-05-01 14:30").',
+            help='As it was then: a local date, which is its end, or date and time ("2026-05-01 14:30").',
             show_default="now",
         ),
     ] = None,
@@ -51,6 +52,9 @@ def _row(item: Item) -> tuple[str, ...]:
 
 
 def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        # a day alone is all of it
+        return datetime.combine(date.fromisoformat(text), time.max).timestamp()
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError as error:

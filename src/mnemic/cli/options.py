@@ -29,6 +29,17 @@ Encoder = Annotated[
         show_default="minilm if installed, else host",
     ),
 ]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        envvar="MNEMIC_BUDGET",
+        min=1,
+        metavar="N",
+        help="Items that a scope may have: beyond it, what is least worth keeping is forgotten (`mnemic prune`).",
+        show_default="any number",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output and nothing else there.")]
 Readers = Annotated[
     list[str] | None,

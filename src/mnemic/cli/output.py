@@ -97,8 +97,11 @@ def when(seconds: float | None) -> str:
 
 
 @contextmanager
-def progress(label: str, total: int | None, *, unit: str = "texts") -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many are done; a bar shows on standard error once the work takes longer than a moment."""
+def progress(label: str, total: int | None, *, unit: str = "texts") -> Iterator[Callable[..., None]]:
+    """Yield a function that is told how many are done, and of how many where that wasn't known before.
+
+    A bar shows on standard error once the work takes longer than a moment.
+    """
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -113,12 +116,12 @@ def progress(label: str, total: int | None, *, unit: str = "texts") -> Iterator[
     started = monotonic()
     shown = False
 
-    def advance(done: int) -> None:
+    def advance(done: int, total: int | None = total) -> None:
         nonlocal shown
         if not shown and err.is_terminal and monotonic() - started > QUIET_SECONDS:
             bar.start()
             shown = True
-        bar.update(task, completed=done)
+        bar.update(task, completed=done, total=total)
 
     try:
         yield advance

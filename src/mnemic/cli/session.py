@@ -21,7 +21,9 @@ def interactive() -> bool:
 
 
 @contextmanager
-def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new: bool = False) -> Iterator["MemoryLM"]:
+def open_memory(
+    model: str, store: str, encoder: str | None, scope: str, *, new: bool = False, budget: int | None = None
+) -> Iterator["MemoryLM"]:
     """Load the model and open the store, and close both. Only with `new` is a store made that isn't there.
 
     The gate is that of MNEMIC_GATE, a file, or else the one of the package.
@@ -39,7 +41,7 @@ def open_memory(model: str, store: str, encoder: str | None, scope: str, *, new:
         from ..assistant import load
 
         gate = os.environ.get("MNEMIC_GATE") or None
-        memory = load(model=model, store=store, encoder=encoder, scope=scope, gate=gate, notify=output.note)
+        memory = load(model=model, store=store, encoder=encoder, scope=scope, gate=gate, budget=budget, notify=output.note)
     with memory:
         yield memory
 
@@ -51,7 +53,7 @@ def open_records(store: str) -> Iterator["Store"]:
     Raises:
         NotFound: if there is no store at that place.
     """
-    _require(store)
+    require_store(store)
     from ..store import open_store
 
     records = open_store(store)
@@ -61,7 +63,12 @@ def open_records(store: str) -> Iterator["Store"]:
         records.close()
 
 
-def _require(store: str) -> None:
+def require_store(store: str) -> None:
+    """Refuse a folder that isn't there.
+
+    Raises:
+        NotFound: if there is none.
+    """
     from ..store import is_address
 
     if not is_address(store) and store != ":memory:" and not Path(store).expanduser().is_dir():

@@ -44,16 +44,16 @@ def import_items(
 ) -> None:
     """Write what an export holds into the store, all or nothing.
 
-    Items that are there already, by their ids and in whichever scope, stay as they are: importing twice changes nothing. The
-    model is loaded only where the export's vectors were made by another encoder than the store's (a new store's is the export's,
-    unless `--encoder` names one). Exports of other programs are learned, not imported: `mnemic learn --format mem0|mcp`.
+    Items that are there already, by their ids, stay as they are: importing twice changes nothing. An id that another scope has is
+    an error. The model is loaded only where the export's vectors were made by another encoder than the store's (a new store's is
+    the export's, unless `--encoder` names one). Exports of other programs are learned: `mnemic learn --format mem0|mcp`.
     """
     done = _imported(file, into, model, store, encoder)
     if as_json:
         output.emit_json(done)
         return
     encoded = ", their vectors made anew" if done.encoded else ""
-    output.say(f"{done.added} items added{encoded}; {done.known} were there already, in one scope or another")
+    output.say(f"{done.added} items added{encoded}; {done.known} were there already")
 
 
 def _imported(file: Path, into: str | None, model: str, store: str, encoder: str | None) -> "Imported":

@@ -24,8 +24,10 @@ def undo(
     """
     with session.open_records(store) as records:
         items = records.undo(scope, reason, operation=operation)
+        done = records.history(items[0].id, scope)[-1]
     if as_json:
         output.emit_json(items)
         return
     for item in items:
         output.say(f"{item.status} {item.id}  {output.line(item.text)}")
+    output.note(f"change {done.operation} undid {done.undoes}; `mnemic undo {done.operation}` brings it back")

@@ -369,7 +369,46 @@ def _resonance(data: Data) -> tuple[Table, ...]:
     )
 
 
+def _bulk(data: Data) -> tuple[Table, ...]:
+    return (
+        Table(
+            title="Learning in bulk, without the host",
+            header=("vectors by", "workers", "texts", "texts/s", "again, all known (s)", "peak memory (MiB)"),
+            rows=tuple(
+                (
+                    "nobody (random)" if one["encoder"] == "none" else one["encoder"],
+                    str(one["workers"]),
+                    f"{one['texts']:,}",
+                    f"{one['per_second']:,.0f}",
+                    f"{one['again']:.2f}",
+                    f"{one['peak']:,.0f}",
+                )
+                for one in data["runs"]
+            ),
+            note=provenance(data).removesuffix(" · 95 % intervals"),
+        ),
+    )
+
+
+def _prune(data: Data) -> tuple[Table, ...]:
+    scenarios, note = data["scenarios"], provenance(data)
+    header = ("what chose those that went", *(one["name"] for one in scenarios))
+    return tuple(
+        Table(
+            title=title,
+            header=header,
+            rows=tuple((arm, *(cell(one[name][arm]) for one in scenarios)) for arm in scenarios[0][name]),
+            note=note,
+        )
+        for title, name in (
+            (f"Later questions whose item is still there, {data['config']['keep']:.0%} of the items kept", "answered"),
+            ("This rule less each other one, of the same years", "ahead"),
+        )
+    )
+
+
 _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
+    ("bulk", 1): _bulk,
     ("capacity", 1): capacity_tables,
     ("chat", 1): chat_tables,
     ("edits", 1): _edits,
@@ -381,6 +420,7 @@ _KINDS: dict[tuple[str, int], Callable[[Data], tuple[Table, ...]]] = {
     ("recurrent", 1): _recurrent,
     ("resonance", 1): _resonance,
     ("speed", 1): _speed,
+    ("prune", 1): _prune,
     ("store", 1): store_tables,
     ("streams", 1): _streams,
     ("windows", 1): _windows,

@@ -4,7 +4,7 @@ A write is durable (survives kill -9 and power loss) when the call returns, and 
 an id in another scope, raise `NotFound`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
@@ -15,6 +15,37 @@ class Scored(NamedTuple):
 
     id: str
     score: float
+
+
+class Reindexing(Protocol):
+    """A change of a store's encoder that is under way. It survives whoever works on it, and several may.
+
+    Texts are all that any item ever had, so that undo finds its vectors; each has a number. With the encoder that the store has
+    already, those that lost their vectors are missing.
+    """
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many texts have their vector, and how many there are."""
+        ...
+
+    def missing(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return (number, text) of up to `limit` texts beyond a number that have none, in the order of their numbers."""
+        ...
+
+    def put(self, keys: Mapping[int, FloatArray]) -> None:
+        """Write vectors `[E]` by the numbers of their texts. What was erased meanwhile gets none.
+
+        Raises:
+            StoreError: if somebody discarded the change.
+        """
+        ...
+
+    def switch(self) -> bool:
+        """Put the new vectors in the place of the old, in one transaction, if every text has one; return whether they are.
+
+        Whoever opened the store for the old encoder gets `EncoderMismatch` from then on, where vectors are written or searched.
+        """
+        ...
 
 
 @runtime_checkable
@@ -44,10 +75,25 @@ class Store(Protocol):
         """
         ...
 
-    def insert(self, items: Sequence[NewItem]) -> list[Item]:
-        """Write all items in one transaction, superseding where asked. Returns them with ids, in order.
+    def reindexing(self, encoder_id: str, dim: int) -> Reindexing:
+        """Begin to change the store's encoder, or go on with what was begun; `store.reindex` does the whole of it.
 
         Raises:
+            StoreError: if a change to another one is under way.
+        """
+        ...
+
+    def discard_reindexing(self) -> bool:
+        """Throw away what was made of a change of encoder; return whether there was one."""
+        ...
+
+    def insert(self, items: Sequence[NewItem], *, new_only: bool = False) -> list[Item]:
+        """Write all items in one transaction, superseding where asked. Returns them with ids, in order.
+
+        With `new_only`, those are left out whose text an active item of their scope, or an earlier one of them, says exactly.
+
+        Raises:
+            EncoderMismatch: if the store's encoder isn't the one any more that it was opened for.
             InputError, ConfigError, ShapeError: if an item breaks a rule; nothing is written then.
             NotFound: if an item to be superseded isn't in the scope.
             StoreError: if it isn't active, or the write fails.
@@ -73,6 +119,16 @@ class Store(Protocol):
         """Hide an item: it is no longer found, listed as forgotten. Forgetting a forgotten item changes nothing."""
         ...
 
+    def prune(self, reasons: Mapping[str, str], scope: str) -> list[Item]:
+        """Forget several items as one operation, of the kind "prune": reasons by id. Return those that were active until now.
+
+        Those that aren't active (any more) stay as they are: who chose them may have read them before somebody else's change.
+
+        Raises:
+            NotFound: if the scope has no such item; nothing is forgotten then.
+        """
+        ...
+
     def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
         """Undo an operation of a scope, None for the last one that still holds; return its items as they are now.
 
@@ -84,6 +140,10 @@ class Store(Protocol):
 
     def erase(self, item_id: str, scope: str) -> Erased:
         """Remove everything of an item but the fact that it was there, and look for what is left. Its id is then unknown."""
+        ...
+
+    def known_texts(self, texts: Sequence[str], scope: str) -> set[str]:
+        """Return those of the texts that an active item of the scope says exactly. Reads no other texts."""
         ...
 
     def get(self, item_id: str, scope: str) -> Item:
@@ -158,9 +218,12 @@ class Store(Protocol):
         ...
 
     def restore(self, dumped: Iterable[Record]) -> Restored:
-        """Write items with their whole past, all or none; those whose ids are known already stay as they are.
+        """Write items with their whole past, all or none; those whose ids their scope knows already stay as they are.
 
         Every text has its key, made by this store's encoder. Numbers of events go on behind those that are there.
+
+        Raises:
+            InputError: if another scope has one of the ids; nothing is written then.
         """
         ...
 

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..errors import StoreError, rule_got_do
-from . import erasure, records, schema
+from . import erasure, records, schema, soundness
 from .connection import DATABASE, STATES, connect, empty_log, explained, open_database, open_in_memory
 from .database import Database
 from .indexes import LARGE_ROWS, Indexes, Notify
@@ -70,6 +70,27 @@ class SqliteStore(SqlStore):
                 other.execute("BEGIN")
                 yield other
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[Database]:
+        with self._reading() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
+
+    def _replace_vectors(self, db: Database) -> None:
+        # freed pages are overwritten, as everything that is deleted
+        db.execute("DROP TABLE vectors")
+        db.execute("ALTER TABLE new_vectors RENAME TO vectors")
+        db.execute(schema.NEW_VECTORS)
+
+    def _switched(self) -> None:
+        with self._reading() as db:
+            # the old ones don't stay in the log
+            empty_log(db)
+        self._indexes.forget_files()
+
     def _sweep(self, item_id: str, scope: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
         cached = self._states.erase([item_id])
         with self._reading() as db:
@@ -90,16 +111,9 @@ class SqliteStore(SqlStore):
         A saved search index that is damaged is removed: it is no part of what has to be kept.
         """
         with self._reading() as db:
-            try:
-                problems = [line for (line,) in db.execute("PRAGMA integrity_check") if line != "ok"]
-                strays = db.execute("PRAGMA foreign_key_check")
-                problems += [f"{table} row {row} refers to a missing {parent}" for table, row, parent, _ in strays]
-                problems += records.miscounted(db)
-            except sqlite3.DatabaseError as error:
-                # so damaged that SQLite can't even go on reading
-                return [str(error)]
+            found = soundness.problems(db)
             self._indexes.check()
-        return problems
+        return found
 
     def close(self) -> None:
         """Close the files. The store can't be used afterwards; closing twice is harmless."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import records
-from .connection import BACKUPS, CONVERSATION, DRAFTS
+from .connection import BACKUPS, CONVERSATION, DAMAGED, DRAFTS
 from .database import Database
 from .lifecycle import ERASED
 
@@ -26,8 +26,8 @@ HOLDERS = [
     *[("payloads", name) for name in ("text", "category", "source")],
     *[("journal", name) for name in ("reason", "kind", "status")],
     *[("items", name) for name in ("id", "status")],
-    *[(table, "name") for table in ("scopes", "encoder", "migrations")],
-    ("vectors", "key"),
+    *[(table, "name") for table in ("scopes", "encoder", "reindex", "migrations")],
+    *[(table, "key") for table in ("vectors", "new_vectors")],
 ]
 """Where words stand that are nobody's secret only because another item, or the store itself, has them too."""
 _OLD = 60.0
@@ -51,7 +51,8 @@ def erase(db: Database, item_id: str, scope: str) -> tuple[Said, tuple[str, ...]
     of_item = "SELECT seq FROM journal WHERE item = ?"
     rows = db.execute(f"SELECT text, category, source FROM payloads WHERE event IN ({of_item})", (seq,))
     texts = [value for row in rows for value in row]
-    vectors = [key for (key,) in db.execute(f"SELECT key FROM vectors WHERE event IN ({of_item})", (seq,))]
+    kept = [f"SELECT key FROM {table} WHERE event IN ({of_item})" for table in ("vectors", "new_vectors")]
+    vectors = [key for sql in kept for (key,) in db.execute(sql, (seq,))]
     reasons = [reason for (reason,) in db.execute("SELECT reason FROM journal WHERE item = ?", (seq,))]
     related = db.execute(
         "SELECT i.id FROM items i WHERE i.payload IS NOT NULL AND i.seq <> ?1 AND (i.supersedes = ?1 OR i.superseded_by = ?1"
@@ -155,6 +156,7 @@ def _held(path: Path, look: _Search) -> set[bytes] | None:
 def remove_copies(folder: Path, database: str) -> None:
     """Remove what holds the erased too: copies that migrations left, what a killed one left of a copy, the kept conversation."""
     left = [path for path in folder.glob(f"{database}{DRAFTS}*") if time.time() - path.stat().st_mtime > _OLD]
-    for path in [*folder.glob(f"{database}{BACKUPS}*"), folder / CONVERSATION, *left]:
+    copies = [path for part in (BACKUPS, DAMAGED) for path in folder.glob(f"{database}{part}*")]
+    for path in [*copies, folder / CONVERSATION, *left]:
         with suppress(OSError):
             path.unlink(missing_ok=True)

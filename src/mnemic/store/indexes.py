@@ -200,6 +200,13 @@ class Indexes:
         self._builds.clear()
         self._indexes.clear()
 
+    def forget_files(self) -> None:
+        """Let go of all indexes, and remove the saved ones: their vectors are another encoder's."""
+        self.close()
+        for path in self._all_files.glob(f"{PREFIX}*") if self._all_files is not None else ():
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def _path(self, db: Database, scope: str) -> Path:
         assert self._all_files is not None
         row = db.execute("SELECT id FROM scopes WHERE name = ?", (scope,)).fetchone()

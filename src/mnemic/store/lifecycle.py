@@ -1,9 +1,12 @@
-"""Undoing operations: statements inside a transaction that the caller holds. See docs/design/lifecycle.md."""
+"""Forgetting several items, undoing operations: statements inside a transaction of the caller's. See docs/design/lifecycle.md."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import NotFound, StoreError, rule_got_do
+from ..types import Item
 from . import records
 from .database import Database
 
@@ -17,6 +20,24 @@ class _Kept(NamedTuple):
     status: str
     said: int | None
     superseded_by: int | None
+
+
+def prune(db: Database, reasons: Mapping[str, str], scope: str) -> list[Item]:
+    """Forget the active ones of several items as one operation, and return them.
+
+    Raises:
+        NotFound: if the scope has no such item.
+    """
+    found = [records.find(db, item_id, scope) for item_id in reasons]
+    active = [one for one in found if one.item.status == "active"]
+    now, first = time.time(), None
+    for seq, item in active:
+        db.execute("UPDATE items SET status = 'forgotten' WHERE seq = ?", (seq,))
+        event = records.log(db, now, "prune", seq, reasons[item.id], operation=first)
+        first = event if first is None else first
+        records.keep(db, event)
+    db.execute("UPDATE scopes SET active = active - ? WHERE name = ?", (len(active), scope))
+    return [replace(item, status="forgotten") for _, item in active]
 
 
 def last_operation(db: Database, scope: str) -> int:

@@ -3,13 +3,14 @@
 import secrets
 import time
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import NotFound, StoreError, rule_got_do
 from ..types import FloatArray, Item, NewItem
 from . import checks
 from .database import Database
+from .schema import digest_of
 
 SHOWN_SCOPES = 5
 
@@ -257,21 +258,31 @@ def keep(db: Database, event: int) -> None:
 
 def say(db: Database, event: int, seq: int, new: NewItem, key: FloatArray) -> None:
     """Write what an event brought, and make it what the item says now."""
-    db.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", (event, new.text, new.category, float(new.importance), new.source))
-    db.execute("INSERT INTO vectors VALUES (?, ?)", (event, key.tobytes()))
+    write_payload(db, event, new.text, new.category, float(new.importance), new.source, key)
     db.execute("UPDATE items SET payload = ? WHERE seq = ?", (event, seq))
+
+
+def write_payload(
+    db: Database, event: int, text: str, category: str | None, importance: float, source: str | None, key: FloatArray
+) -> None:
+    """Write what an event brought, with its vector."""
+    db.execute(
+        "INSERT INTO payloads (event, text, category, importance, source, digest) VALUES (?, ?, ?, ?, ?, ?)",
+        (event, text, category, importance, source, digest_of(text)),
+    )
+    db.execute("INSERT INTO vectors (event, key) VALUES (?, ?)", (event, key.tobytes()))
+
+
+def known_texts(db: Database, texts: Iterable[str], scope: str) -> set[str]:
+    """Return those of the texts that an active item of a scope says exactly."""
+    # without the signs, SQLite would start from all items of the scope
+    sql = (
+        "SELECT 1 FROM payloads p JOIN journal j ON j.seq = p.event JOIN items i ON i.seq = j.item AND i.payload = p.event"
+        " JOIN scopes s ON s.id = +i.scope WHERE p.digest = ? AND p.text = ? AND i.status = 'active' AND s.name = ? LIMIT 1"
+    )
+    return {text for text in texts if db.execute(sql, (digest_of(text), text, scope)).fetchone()}
 
 
 def new_id() -> str:
     """Return a random id: 60 bits, short enough to type."""
     return b32encode(secrets.token_bytes(8)).decode().lower()[:12]
-
-
-def miscounted(db: Database) -> list[str]:
-    """Return, in words, which scopes' numbers of active items are wrong."""
-    rows = db.execute(
-        "SELECT name, active, n FROM (SELECT s.name, s.active,"
-        " (SELECT count(*) FROM items i WHERE i.scope = s.id AND i.status = 'active') AS n FROM scopes s) counted"
-        " WHERE active <> n ORDER BY name"
-    )
-    return [f"scope {name!r} counts {active} active items and has {n}" for name, active, n in rows]

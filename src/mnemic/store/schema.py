@@ -2,9 +2,15 @@
 
 import sqlite3
 import time
+from hashlib import blake2b
 
 APPLICATION_ID = 0x4D6E656D
 """SQLite's `application_id` of our files: "Mnem"."""
+
+NEW_VECTORS = (
+    "CREATE TABLE new_vectors (event INTEGER PRIMARY KEY REFERENCES payloads (event) ON DELETE CASCADE, key BLOB NOT NULL)"
+)
+"""Vectors of the encoder that a store is changed to; they take the place of `vectors` when they are complete."""
 
 _FIRST = """
 CREATE TABLE migrations (name TEXT PRIMARY KEY, applied REAL NOT NULL);
@@ -87,8 +93,28 @@ CREATE TRIGGER journal_of_today BEFORE INSERT ON journal WHEN new.operation IS N
     BEGIN SELECT RAISE(ABORT, 'a newer mnemic has opened this store: restart this one with it'); END;
 """
 
-MIGRATIONS: list[tuple[str, str]] = [("0001_items_journal_payloads", _FIRST), ("0002_operations", _SECOND)]
+_THIRD = f"""
+-- of a text: whether it is known is asked without reading texts
+ALTER TABLE payloads ADD COLUMN digest INTEGER;
+UPDATE payloads SET digest = mnemic_digest(text);
+CREATE INDEX payloads_by_digest ON payloads (digest);
+
+-- a change to another encoder that is under way, and its vectors so far; at most one row
+CREATE TABLE reindex (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, dim INTEGER NOT NULL);
+{NEW_VECTORS};
+"""
+
+MIGRATIONS: list[tuple[str, str]] = [
+    ("0001_items_journal_payloads", _FIRST),
+    ("0002_operations", _SECOND),
+    ("0003_digests_reindex", _THIRD),
+]
 """(name, SQL). Only ever appended to."""
+
+
+def digest_of(text: str) -> int:
+    """Return 64 bits of a text's BLAKE2b, as SQLite's signed integer."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def version_of(db: sqlite3.Connection) -> int:
@@ -100,6 +126,7 @@ def version_of(db: sqlite3.Connection) -> int:
 def migrate(db: sqlite3.Connection) -> None:
     """Bring a database of an older format, or an empty one, to the current format. Call inside a write transaction."""
     done = version_of(db)
+    db.create_function("mnemic_digest", 1, digest_of, deterministic=True)
     for name, sql in MIGRATIONS[done:]:
         for statement in _statements(sql):
             db.execute(statement)

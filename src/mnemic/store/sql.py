@@ -17,8 +17,8 @@ import numpy as np
 from ..arguments import check_count, check_number
 from ..errors import EncoderMismatch, InputError, StoreError, rule_got_do
 from ..types import Erased, Event, FloatArray, Item, NewItem, Record, Restored, Status
-from . import checks, erasure, lifecycle, records, transfer
-from .base import Scored
+from . import checks, erasure, lifecycle, records, transfer, vectors
+from .base import Reindexing, Scored
 from .database import Database
 from .index import SearchIndex
 from .indexes import Indexes
@@ -63,7 +63,10 @@ class SqlStore(ABC):
         self._lock = threading.RLock()
         self._states = states
         self._indexes = indexes
-        self._encoder: tuple[str, int] | None = None
+        self._bound: vectors.Encoder | None = None
+        """The encoder that the store was opened for."""
+        self._indexed: vectors.Encoder | None = None
+        """Whose vectors the indexes hold."""
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Database]:
@@ -76,6 +79,18 @@ class SqlStore(ABC):
     @abstractmethod
     def _moment(self) -> AbstractContextManager[Database]:
         """Open the database to read all as of one moment, whatever is written meanwhile."""
+
+    @abstractmethod
+    def _snapshot(self) -> AbstractContextManager[Database]:
+        """Open the database to read a little as of one moment; nothing else is done by this store meanwhile."""
+
+    @abstractmethod
+    def _replace_vectors(self, db: Database) -> None:
+        """Put `new_vectors` in the place of `vectors` and leave it empty, in a transaction of the caller's."""
+
+    @abstractmethod
+    def _switched(self) -> None:
+        """Let go of everything that holds vectors of the encoder before, once they are replaced."""
 
     @abstractmethod
     def _sweep(self, item_id: str, scope: str, said: erasure.Said) -> tuple[int, tuple[str, ...]]:
@@ -134,19 +149,30 @@ class SqlStore(ABC):
                 db.execute("INSERT INTO encoder VALUES (1, ?, ?) ON CONFLICT DO NOTHING", (encoder_id, dim))
             stored = self._stored_encoder()
         if stored != (encoder_id, dim):
-            name, size = stored or (None, None)
-            raise EncoderMismatch(
-                rule_got_do(
-                    f"This store's vectors were made by the encoder {name!r} ({size} numbers each).",
-                    f"{encoder_id!r} ({dim} numbers each)",
-                    f"Load with encoder={(name or '').rsplit(':', 2)[0]!r}, or choose a new store and learn the texts again.",
-                )
-            )
+            raise _mismatch(stored, (encoder_id, dim), "or change the store to another: `mnemic reindex --encoder NAME`.")
+        self._bound = stored
 
-    def insert(self, items: Sequence[NewItem]) -> list[Item]:
-        """Write all items in one transaction, superseding where asked. Returns them with ids, in order.
+    def reindexing(self, encoder_id: str, dim: int) -> Reindexing:
+        """Begin to change the store's encoder, or go on with what was begun; `store.reindex` does the whole of it.
 
         Raises:
+            StoreError: if a change to another one is under way.
+        """
+        encoder = (encoder_id, check_count("dim", dim, 1))
+        return vectors.SqlReindexing(encoder, self._reading, self._writing, self._replace_vectors, self._switched)
+
+    def discard_reindexing(self) -> bool:
+        """Throw away what was made of a change of encoder; return whether there was one."""
+        with self._writing() as db:
+            return vectors.discard(db)
+
+    def insert(self, items: Sequence[NewItem], *, new_only: bool = False) -> list[Item]:
+        """Write all items in one transaction, superseding where asked. Returns them with ids, in order.
+
+        With `new_only`, those are left out whose text an active item of their scope, or an earlier one of them, says exactly.
+
+        Raises:
+            EncoderMismatch: if the store's encoder isn't the one any more that it was opened for.
             InputError, ConfigError, ShapeError: if an item breaks a rule; nothing is written then.
             NotFound: if an item to be superseded isn't in the scope.
             StoreError: if it isn't active, or the write fails.
@@ -156,7 +182,12 @@ class SqlStore(ABC):
         if not checked:
             return []
         with self._writing() as db:
-            added = [records.add(db, item, key) for item, key in checked]
+            self._require_dim(dim)
+            added = [
+                records.add(db, item, key)
+                for item, key in checked
+                if not (new_only and records.known_texts(db, [item.text], item.scope))
+            ]
         self._states.drop([item_id for item in items for item_id in records.replaced_by(item)])
         return added
 
@@ -218,6 +249,20 @@ class SqlStore(ABC):
         self._states.drop([item_id])
         return item
 
+    def prune(self, reasons: Mapping[str, str], scope: str) -> list[Item]:
+        """Forget several items as one operation, of the kind "prune": reasons by id. Return those that were active until now.
+
+        Raises:
+            NotFound: if the scope is unknown, or has no such item; nothing is forgotten then.
+        """
+        for reason in reasons.values():
+            checks.check_label("reason", reason)
+        with self._writing() as db:
+            records.require_scope(db, scope)
+            pruned = lifecycle.prune(db, reasons, scope)
+        self._states.drop([item.id for item in pruned])
+        return pruned
+
     def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
         """Undo an operation of a scope, None for the last one that still holds; return its items as they are now.
 
@@ -248,6 +293,11 @@ class SqlStore(ABC):
             said, related = erasure.erase(db, item_id, scope)
         files, left = self._sweep(item_id, scope, said)
         return Erased(item_id=item_id, files=files, left=left, related=related)
+
+    def known_texts(self, texts: Sequence[str], scope: str) -> set[str]:
+        """Return those of the texts that an active item of the scope says exactly. Reads no other texts."""
+        with self._reading() as db:
+            return records.known_texts(db, texts, scope)
 
     def get(self, item_id: str, scope: str) -> Item:
         """Return an item, whatever its status.
@@ -314,13 +364,14 @@ class SqlStore(ABC):
         with self._reading() as db:
             seq = records.seq_of(db, item_id, scope)
             rows = db.execute(
-                "SELECT j.seq, j.at, j.kind, j.reason, p.text, j.operation FROM journal j LEFT JOIN payloads p ON p.event = j.seq"
+                "SELECT j.seq, j.at, j.kind, j.reason, p.text, j.operation, o.undoes FROM journal j"
+                " LEFT JOIN payloads p ON p.event = j.seq LEFT JOIN operations o ON o.seq = j.operation"
                 " WHERE j.item = ? ORDER BY j.seq",
                 (seq,),
             ).fetchall()
         return [
-            Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text, operation=operation)
-            for n, at, kind, reason, text, operation in rows
+            Event(seq=n, at=at, kind=kind, item_id=item_id, reason=reason, text=text, operation=operation, undoes=undoes)
+            for n, at, kind, reason, text, operation, undoes in rows
         ]
 
     def search(self, key: FloatArray, k: int, scope: str, *, category: str | None = None) -> list[Scored]:
@@ -351,8 +402,8 @@ class SqlStore(ABC):
         Raises:
             NotFound: if the scope has no such item.
         """
-        with self._reading() as db:
-            found = np.empty((len(ids), self.dim or 0), dtype=np.float32)
+        with self._snapshot() as db:
+            found = np.empty((len(ids), self._require_dim() if ids else 0), dtype=np.float32)
             for row, item_id in enumerate(ids):
                 vector = db.execute(
                     "SELECT v.key FROM items i JOIN scopes s ON s.id = i.scope JOIN vectors v ON v.event = i.payload"
@@ -439,6 +490,7 @@ class SqlStore(ABC):
         """
         dim = self._require_dim()
         with self._writing() as db:
+            self._require_dim(dim)
             try:
                 return transfer.restore(db, dumped, dim)
             except self.INTEGRITY as error:
@@ -448,25 +500,63 @@ class SqlStore(ABC):
                     )
                 ) from error
 
-    def _stored_encoder(self) -> tuple[str, int] | None:
-        if self._encoder is None:
-            with self._reading() as db:
-                self._encoder = db.execute("SELECT name, dim FROM encoder").fetchone()
-        return self._encoder
+    def _stored_encoder(self) -> vectors.Encoder | None:
+        # read each time: another process may change it
+        with self._reading() as db:
+            return vectors.encoder_of(db)
 
-    def _require_dim(self) -> int:
-        dim = self.dim
-        if dim is None:
+    def _require_dim(self, expected: int | None = None) -> int:
+        """Return the size of the vectors.
+
+        Raises:
+            StoreError: while the store is new.
+            EncoderMismatch: if they aren't any more of the encoder that the store was opened for, or of the size expected.
+        """
+        stored = self._stored_encoder()
+        if stored is None:
             raise StoreError(
                 rule_got_do("A store must know its encoder before it takes items.", "a new store", "Call open_for first.")
             )
-        return dim
+        if (self._bound is not None and stored != self._bound) or expected not in (None, stored[1]):
+            raise _mismatch(stored, self._bound, "the store was reindexed while this process had it open.")
+        return stored[1]
 
     def _searched(self, scope: str, ask: Callable[[SearchIndex], Answer]) -> Answer:
         """Return what the scope's index answers; one whose file is damaged is built anew first."""
         with self._reading() as db:
+            dim, stored = self._require_dim(), self._stored_encoder()
+            if stored != self._indexed:
+                self._indexes.close()
+                self._indexed = stored
             while True:
                 try:
-                    return ask(self._indexes.of(db, scope, self._require_dim()))
+                    answer = ask(self._indexes.of(db, scope, dim))
                 except DamagedIndex:
                     self._indexes.discard(db, scope)
+                    continue
+                self._require_same(stored)
+                return answer
+
+    def _require_same(self, encoder: vectors.Encoder | None) -> None:
+        """Make sure that a search began and ended with the same encoder's vectors.
+
+        Raises:
+            EncoderMismatch: if they were replaced meanwhile.
+        """
+        stored = self._stored_encoder()
+        if stored != encoder:
+            # another encoder's vectors may have come into them
+            self._indexes.close()
+            raise _mismatch(stored, encoder, "the store was reindexed meanwhile.")
+
+
+def _mismatch(stored: vectors.Encoder | None, got: vectors.Encoder | None, beside: str) -> EncoderMismatch:
+    name, size = stored or ("", 0)
+    mine = f"{got[0]!r} ({got[1]} numbers each)" if got else "vectors of another size"
+    return EncoderMismatch(
+        rule_got_do(
+            f"This store's vectors were made by the encoder {name!r} ({size} numbers each).",
+            mine,
+            f"Load with encoder={name.rsplit(':', 2)[0]!r}; {beside}",
+        )
+    )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from ..errors import InputError, rule_got_do
 from ..types import FloatArray, Past, Record, Restored
 from . import checks, records
 from .database import Database
@@ -73,7 +74,16 @@ def restore(db: Database, dumped: Iterable[Record], dim: int) -> Restored:
     for record in dumped:
         # of an erased one nothing but its id is carried over, so that it isn't brought back
         counts = record.past[-1].status != "erased"
-        if db.execute("SELECT 1 FROM items WHERE id = ?", (record.id,)).fetchone():
+        there = db.execute("SELECT s.name FROM items i JOIN scopes s ON s.id = i.scope WHERE i.id = ?", (record.id,)).fetchone()
+        if there is not None and there[0] != record.scope:
+            raise InputError(
+                rule_got_do(
+                    "An id belongs to one scope of a store; nothing was written.",
+                    f"the item {record.id!r} for the scope {record.scope!r}, which another scope has",
+                    "Import it where it is, or into another store.",
+                )
+            )
+        if there is not None:
             known += counts
         else:
             _write(db, record, offset, dim)
@@ -127,10 +137,8 @@ def _write_past(db: Database, past: Past, seq: int, scope: int, offset: int, dim
     if past.text is not None:
         labels = [checks.check_label(name, value) for name, value in (("category", past.category), ("source", past.source))]
         importance = checks.check_importance(0.5 if past.importance is None else past.importance)
-        db.execute(
-            "INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", (event, checks.check_text(past.text), labels[0], importance, labels[1])
-        )
-        db.execute("INSERT INTO vectors VALUES (?, ?)", (event, _checked(past.key, dim).tobytes()))
+        text, key = checks.check_text(past.text), _checked(past.key, dim)
+        records.write_payload(db, event, text, labels[0], importance, labels[1], key)
 
 
 def _checked(key: FloatArray | None, dim: int) -> FloatArray:

@@ -30,6 +30,8 @@ class TrainConfig(MaterialConfig):
     """Folder for the trained memory. Progress is kept beside it until the end: the same command goes on where it stopped."""
     model: str = "smollm2"
     """The language model."""
+    overwrite: bool = False
+    """Replace a memory that lies there already."""
 
     @property
     def recipe(self) -> Recipe:
@@ -116,6 +118,8 @@ def run(
     out = config.out.expanduser()
     if out.exists() and not (out / "mnemic.json").is_file():
         raise ConfigError(rule_got_do("A memory is written to a new folder or over a memory.", config.out, "Choose another."))
+    if out.exists() and not config.overwrite:
+        raise ConfigError(rule_got_do("A trained memory isn't replaced unasked.", config.out, "Choose another, or --overwrite."))
     progress = out.with_name(f"{out.name}.progress")
     together = Together()
     try:

@@ -18,7 +18,7 @@ from .session import Session, unhurried
 
 REWRITTEN_BYTES = 256 * 2**20
 """Largest table that is written anew, which nobody can use meanwhile: about a second. A larger one is only vacuumed."""
-_TABLES = ("payloads", "vectors", "journal", "states")
+_TABLES = ("payloads", "vectors", "new_vectors", "journal", "states")
 """What held something of an item, beside the partition of its scope."""
 _CHUNK = 2**22
 _UNSEARCHED = "{} (not searched: the role needs EXECUTE on pg_read_binary_file, and pg_checkpoint)"
@@ -31,7 +31,7 @@ class _File(NamedTuple):
     path: str
 
 
-def sweep(db: Session, said: Said, item_id: str, place: searchable.Place, dim: int) -> tuple[int, tuple[str, ...]]:
+def sweep(db: Session, said: Said, item_id: str, place: searchable.Place) -> tuple[int, tuple[str, ...]]:
     """Remove what deleted rows left. Return how many files were searched, and the tables and indexes that hold a piece still."""
     blobs = [data for (data,) in db.execute("SELECT data FROM states WHERE item = ?", (item_id,))]
     db.execute("DELETE FROM states WHERE item = ?", (item_id,))
@@ -44,7 +44,7 @@ def sweep(db: Session, said: Said, item_id: str, place: searchable.Place, dim: i
         for table in tables:
             _rewrite(db, table)
         if indexed:
-            searchable.make_index(db, place.partition, dim)
+            searchable.make_index(db, place.partition)
         return _search(db, tables, said, blobs)
 
 

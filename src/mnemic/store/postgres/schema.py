@@ -20,6 +20,7 @@ _UNSAMPLED = {
     "journal": ("reason",),
     "payloads": ("text", "category", "source"),
     "vectors": ("key",),
+    "new_vectors": ("key",),
     "states": ("item", "host", "data"),
     "searchable": ("category", "key"),
 }
@@ -81,13 +82,20 @@ CREATE TABLE payloads (
     text {_TEXT} NOT NULL,
     category {_TEXT},
     importance DOUBLE PRECISION NOT NULL,
-    source {_TEXT}
+    source {_TEXT},
+    digest BIGINT NOT NULL
 );
+-- whether a text is known is asked without reading texts
+CREATE INDEX payloads_by_digest ON payloads (digest);
 ALTER TABLE items ADD FOREIGN KEY (payload) REFERENCES payloads (event) DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX items_by_payload ON items (payload);
 
 -- fp32 little-endian, apart from the texts so that listing doesn't read them
 CREATE TABLE vectors (event BIGINT PRIMARY KEY REFERENCES payloads (event) ON DELETE CASCADE, key BYTEA NOT NULL);
+
+-- a change to another encoder that is under way, and its vectors so far; at most one row
+CREATE TABLE reindex (one INTEGER PRIMARY KEY CHECK (one = 1), name {_TEXT} NOT NULL, dim INTEGER NOT NULL);
+CREATE TABLE new_vectors (event BIGINT PRIMARY KEY REFERENCES payloads (event) ON DELETE CASCADE, key BYTEA NOT NULL);
 
 -- apart from the items: a use must not rewrite what it counts
 CREATE TABLE counters (item BIGINT PRIMARY KEY REFERENCES items (seq), uses BIGINT NOT NULL, last_used DOUBLE PRECISION NOT NULL);
@@ -114,7 +122,7 @@ CREATE UNLOGGED TABLE states (
 CREATE INDEX states_by_age ON states (written);
 """
 
-MIGRATIONS: list[tuple[str, str]] = [("0001_format_2_of_the_embedded_store", _FIRST + ";".join([
+MIGRATIONS: list[tuple[str, str]] = [("0001_format_3_of_the_embedded_store", _FIRST + ";".join([
     *(
         f"CREATE TABLE searchable_{n} PARTITION OF searchable FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {n})"
         for n in range(PARTITIONS)
@@ -133,7 +141,7 @@ MIGRATIONS: list[tuple[str, str]] = [("0001_format_2_of_the_embedded_store", _FI
     # as they are, or a search of the files for what was erased would miss what is compressed
     *(
         f"ALTER TABLE {table} ALTER {column} SET STORAGE EXTERNAL"
-        for table in ("journal", "payloads", "vectors", "states")
+        for table in ("journal", "payloads", "vectors", "new_vectors", "states")
         for column in _UNSAMPLED[table]
     ),
 ]))]  # fmt: skip

@@ -1,7 +1,7 @@
 """The copy of the active items' vectors that is searched on the server: kept with every write, indexed where a scope is large."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from typing import NamedTuple
@@ -24,6 +24,8 @@ _CANDIDATES = 100
 """Least number of items that the index hands to fp32."""
 _BREADTH = (100, 1000)
 """Least and most of `hnsw.ef_search`."""
+_AT_ONCE = 1000
+"""Rows that are copied together."""
 _SCANNED = 100_000
 """Rows that a search through the index may visit for a scope's or category's share of them."""
 
@@ -102,13 +104,33 @@ def follow(db: Session, after: int) -> list[int]:
         scopes.append(scope)
         here = list(rows)
         db.execute("DELETE FROM searchable WHERE scope = ? AND item = ANY(?)", (scope, [row[1] for row in here]))
-        active = [
-            (scope, item, event, category, Half(np.frombuffer(key, dtype="<f4")))
-            for _, item, status, event, category, key in here
-            if status == "active"
-        ]
-        db.executemany("INSERT INTO searchable (scope, item, event, category, key) VALUES (?, ?, ?, ?, ?)", active)
+        _write(db, [(scope, item, event, category, key) for _, item, status, event, category, key in here if status == "active"])
     return scopes
+
+
+def fill(db: Session) -> None:
+    """Copy all active items anew, by vectors of another encoder that `new_vectors` holds, in a transaction of the caller's.
+
+    The indexes go: they are of vectors of one size, and those who search do so exactly until they are there again.
+    """
+    for partition in range(PARTITIONS):
+        # nobody begins to build one of the old size meanwhile
+        db.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()), ?)", (partition,))
+        drop_index(db, partition)
+    db.execute("TRUNCATE searchable")
+    after = 0
+    while rows := db.execute(
+        "SELECT i.seq, i.scope, p.event, p.category, n.key FROM items i JOIN payloads p ON p.event = i.payload"
+        " JOIN new_vectors n ON n.event = p.event WHERE i.status = 'active' AND i.seq > ? ORDER BY i.seq LIMIT ?",
+        (after, _AT_ONCE),
+    ).fetchall():
+        _write(db, [(scope, seq, event, category, key) for seq, scope, event, category, key in rows])
+        after = rows[-1][0]
+
+
+def _write(db: Session, rows: Iterable[tuple[int, int, int, str | None, bytes]]) -> None:
+    halves = ((scope, seq, event, category, Half(np.frombuffer(key, dtype="<f4"))) for scope, seq, event, category, key in rows)
+    db.executemany("INSERT INTO searchable (scope, item, event, category, key) VALUES (?, ?, ?, ?, ?)", halves)
 
 
 def is_indexed(db: Session, partition: int) -> bool:
@@ -117,7 +139,7 @@ def is_indexed(db: Session, partition: int) -> bool:
     return row is not None and row[0]
 
 
-def make_index(db: Session, partition: int, dim: int) -> None:
+def make_index(db: Session, partition: int) -> None:
     """Index a partition, while others go on reading and writing it. Takes minutes for millions; one process does it at a time."""
     with unhurried(db):
         if not db.execute("SELECT pg_try_advisory_lock(hashtext(current_schema()), ?)", (partition,)).fetchone()[0]:
@@ -126,6 +148,8 @@ def make_index(db: Session, partition: int, dim: int) -> None:
             if not is_indexed(db, partition):
                 # what an interrupted attempt left
                 drop_index(db, partition)
+                # it can't change while the lock is held
+                (dim,) = db.execute("SELECT dim FROM encoder").fetchone()
                 db.execute(
                     f"CREATE INDEX CONCURRENTLY {_index(partition)} ON searchable_{partition:d}"
                     f" USING hnsw ((key::halfvec({dim:d})) halfvec_ip_ops)"

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -11,8 +11,9 @@ import psycopg
 from ...arguments import check_count
 from ...errors import StoreError, rule_got_do
 from ...types import FloatArray, Item, NewItem
-from .. import checks, records
+from .. import checks, records, soundness, vectors
 from ..base import Scored
+from ..database import Database
 from ..erasure import Said
 from ..index import ExactIndex
 from ..indexes import LARGE_ROWS, Indexes, Notify
@@ -68,9 +69,9 @@ class PostgresStore(SqlStore):
         with self._session() as db:
             return schema.version_of(db, self._address.schema)
 
-    def insert(self, items: Sequence[NewItem]) -> list[Item]:
+    def insert(self, items: Sequence[NewItem], *, new_only: bool = False) -> list[Item]:
         """Write all items in one transaction; see `Store.insert`."""
-        return self._again(lambda: SqlStore.insert(self, items))
+        return self._again(lambda: SqlStore.insert(self, items, new_only=new_only))
 
     def update(self, item_id: str, scope: str, **change: Any) -> Item:
         """Replace an active item's text and vector; see `Store.update`."""
@@ -79,6 +80,10 @@ class PostgresStore(SqlStore):
     def forget(self, item_id: str, scope: str, reason: str) -> Item:
         """Hide an item; see `Store.forget`."""
         return self._again(lambda: SqlStore.forget(self, item_id, scope, reason))
+
+    def prune(self, reasons: Mapping[str, str], scope: str) -> list[Item]:
+        """Forget several items as one operation; see `Store.prune`."""
+        return self._again(lambda: SqlStore.prune(self, reasons, scope))
 
     def undo(self, scope: str, reason: str, *, operation: int | None = None) -> list[Item]:
         """Undo an operation of a scope; see `Store.undo`."""
@@ -104,13 +109,18 @@ class PostgresStore(SqlStore):
         if place is None:
             return super().search(key, k, scope, category=category)
         checked = checks.check_key(key, self._require_dim())
-        with self._session() as db:
-            return searchable.search(db, checked, k, place, category)
+        stored = self._stored_encoder()
+        try:
+            with self._session() as db:
+                return searchable.search(db, checked, k, place, category)
+        finally:
+            # whatever came of it: another encoder's vectors are no answer
+            self._require_same(stored)
 
     def check(self) -> list[str]:
         """Read all tables and return what is wrong with them, in words; an empty list when they are sound."""
         with self._reading() as db:
-            problems = records.miscounted(db)
+            problems = soundness.differences(db)
             for table, reference, parent, name in (
                 ("items", "payload", "payloads", "event"),
                 ("journal", "item", "items", "seq"),
@@ -188,27 +198,47 @@ class PostgresStore(SqlStore):
             if not committing:
                 raise
             self._settle(last, error)
-        for partition in outgrown:
-            # without it the search stays exact; the next write tries again
-            if self._notify is not None:
-                self._notify(f"Building the search index of partition {partition} on the server, once.")
-            with suppress(StoreError), self._session() as db:
-                searchable.make_index(db, partition, self._require_dim())
+        self._make_indexes(outgrown)
 
     @contextmanager
     def _moment(self) -> Iterator[Session]:
         # a connection of its own: this one may go on writing
         with explained(self.location), connection.connect(self._address) as other:
             db = Session(other)
-            db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            _begin_to_read(db)
             yield db
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Session]:
+        with self._lock, self._session() as db:
+            _begin_to_read(db)
+            try:
+                yield db
+            finally:
+                if not db.connection.closed:
+                    db.connection.rollback()
+
+    def _replace_vectors(self, db: Database) -> None:
+        assert isinstance(db, Session)
+        # first what takes long, so that vectors can be read meanwhile
+        searchable.fill(db)
+        # not by new names: roles that may read the tables go on doing so. A truncated one gets a new file, and the old one goes
+        db.execute("TRUNCATE vectors")
+        db.execute("INSERT INTO vectors (event, key) SELECT event, key FROM new_vectors")
+        db.execute("TRUNCATE new_vectors")
+
+    def _switched(self) -> None:
+        self._indexes.forget_files()
+        with self._session() as db:
+            outgrown = self._without_index(db, [scope for (scope,) in db.execute("SELECT id FROM scopes")])
+        self._make_indexes(outgrown)
 
     def _sweep(self, item_id: str, scope: str, said: Said) -> tuple[int, tuple[str, ...]]:
         try:
             with self._session() as db:
                 # it holds texts and vectors of dead rows
                 self._indexes.erase(db, scope, [])
-                return erasure.sweep(db, said, item_id, self._place(scope, db), self._require_dim())
+                return erasure.sweep(db, said, item_id, self._place(scope, db))
         except StoreError as error:
             # the item is erased already: only the search of what is left has failed
             return 0, (f"{self.location} (not searched: {error})",)
@@ -248,8 +278,17 @@ class PostgresStore(SqlStore):
             " AND satisfies_hash_partition('searchable'::regclass, ?, n, s.id)",
             (schema.PARTITIONS - 1, scopes, self._address.exact_rows, schema.PARTITIONS),
         ).fetchall()
-        can = self._require_dim() <= searchable.LARGEST
+        encoder = vectors.encoder_of(db)
+        can = encoder is not None and encoder[1] <= searchable.LARGEST
         return [n for (n,) in large if can and not searchable.is_indexed(db, n)]
+
+    def _make_indexes(self, partitions: list[int]) -> None:
+        for partition in partitions:
+            # without it the search stays exact; the next write tries again
+            if self._notify is not None:
+                self._notify(f"Building the search index of partition {partition} on the server, once.")
+            with suppress(StoreError), self._session() as db:
+                searchable.make_index(db, partition)
 
     def _settle(self, last: tuple[int, float] | None, error: Lost) -> None:
         """Find out whether a write was kept that the server went away from while it was committed: look for its last event.
@@ -298,3 +337,10 @@ class PostgresStore(SqlStore):
                 )
             )
         return pool
+
+
+def _begin_to_read(db: Session) -> None:
+    """Begin to read all as of one moment; vectors can't be replaced from here on."""
+    db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    # before the first read, which fixes the moment
+    db.execute("LOCK TABLE vectors IN ACCESS SHARE MODE")
