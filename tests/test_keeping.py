@@ -136,7 +136,9 @@ def test_another_encoder_knows_what_was_taught_before(make: Make, tmp_path: Path
     lm, beside = make(tmp_path / "store"), make(tmp_path / "store")
     lm.learn([FACT, "The van is grey."])
     seen: list[tuple[int, int]] = []
+    heard_with = lm.admission
     done = lm.reindex(Other(), progress=lambda *counts: seen.append(counts))
+    assert lm.admission is not heard_with
     assert (done.encoder, done.encoded) == ("hash:32", 2)
     assert seen[-1] == (2, 2)
     assert said(lm).startswith(ANSWER)

@@ -179,6 +179,8 @@ class MemoryLM(Talking, Upkeep):
         self._readers.attached()
 
     def _use(self, gate: Gate) -> None:
+        # made anew when it is next needed: the encoder may be another one
+        self.__dict__.pop("admission", None)
         self.router = Router(self.store, gate, self.config, self.encoder.encode, self.texts)
         self._teacher = Teacher(self.store, self.router, self.encoder)
 
