@@ -6,8 +6,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import numpy as np
 import psycopg
 import pytest
 
-from mnemic.errors import ConfigError, Corrupt, InputError, NotFound, SchemaTooNew, StoreError
+from mnemic.errors import ConfigError, Corrupt, EncoderMismatch, InputError, NotFound, SchemaTooNew, StoreError
 from mnemic.evals.storage.server import Server
 from mnemic.store import SqlStore, open_store, postgres, without_password
 from mnemic.store.postgres import address
 from mnemic.store.postgres.session import translated
-from store.samples import DIM, ENCODER, direction, new_item
+from mnemic.store.reindex import reindex
+from mnemic.types import FloatArray
+from store.samples import DIM, ENCODER, direction, encode, new_item
 from store.test_durability import writer
 
 
@@ -367,6 +370,57 @@ def test_a_large_scope_is_searched_by_the_server(server: Server, url: str) -> No
         assert store.check() == []
 
 
+def test_a_large_scope_is_reindexed_to_another_size_and_searched_by_the_server(server: Server, url: str) -> None:
+    def encode_shorter(texts: Sequence[str]) -> FloatArray:
+        keys = encode(texts)[:, :5]
+        return keys / np.linalg.norm(keys, axis=1, keepdims=True)
+
+    name = address.parse(url).schema
+    with opened(f"{url}&exact_rows=100") as old, open_store(f"{url}&exact_rows=100") as store, open_store(url) as exact:
+        items = old.insert([new_item(f"Fact {n}.", seed=n) for n in range(300)])
+        old.forget(items[7].id, "home", "asked")
+        old.search(direction(3), 3, "home")
+        with admin(server) as db:
+            db.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'reader'")
+            db.execute(f"GRANT USAGE ON SCHEMA {name} TO {name}; GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {name}")
+        assert reindex(store, "encoder-5", 5, encode_shorter).encoded == 300
+        with pytest.raises(EncoderMismatch, match="made by the encoder 'encoder-5'"):
+            old.search(direction(3), 3, "home")
+        # erasing needs no encoder
+        assert old.erase(items[9].id, "home").left == ()
+        store.open_for("encoder-5", 5)
+        with admin(server) as db:
+            (made,) = db.execute(
+                "SELECT indexdef FROM pg_indexes WHERE schemaname = %s AND indexname ~ 'near$'", (name,)
+            ).fetchall()
+        assert "halfvec(5)" in made[0]
+        store.insert([replace(new_item("Fact 300."), key=encode_shorter(["Fact 300."])[0])])
+        for n in (3, 7, 9, 200, 300):
+            (query,) = encode_shorter([f"Fact {n}."])
+            found = store.search(query, 3, "home")
+            assert [s.id for s in found] == [s.id for s in exact.search(query, 3, "home")]
+            assert (store.get(found[0].id, "home").text == f"Fact {n}.") is (n not in (7, 9))
+        assert store.check() == []
+    with open_store(server.url(name, role=f"{name}:reader")) as reader:
+        assert reader.search(encode_shorter(["Fact 3."])[0], 1, "home")[0].id == items[3].id
+
+
+def test_a_switch_waits_only_so_long_for_an_export_and_is_done_by_the_next_try(url: str) -> None:
+    with opened(url) as old, open_store(url) as store:
+        old.insert([new_item(f"Fact {n}.", seed=n) for n in range(100)])
+        dumped = old.dump(None)
+        first = next(dumped)
+        with pytest.raises(StoreError, match=r"waits at most 5 s for other processes' writes.*Try again"):
+            reindex(store, "encoder-b", DIM, encode)
+        assert store.encoder_id == ENCODER
+        assert old.search(direction(3), 1, "home")[0].score == pytest.approx(1.0)
+        # the export is of one moment all through
+        keys = [first.past[0].key, *(record.past[0].key for record in dumped)]
+        assert all(np.array_equal(key, direction(n)) for n, key in enumerate(keys))
+        assert reindex(store, "encoder-b", DIM, encode).before == 100
+        assert store.encoder_id == "encoder-b"
+
+
 def test_a_child_process_must_open_its_own(url: str) -> None:
     code = """
 import os, sys
@@ -404,6 +458,4 @@ def test_a_memory_moves_from_a_folder_to_a_server_and_back(url: str, tmp_path: P
 
 
 def twice(record: Any, item_id: str) -> Any:
-    from dataclasses import replace
-
     return replace(record, id=item_id)

@@ -4,32 +4,62 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from mnemic.errors import EncoderMismatch, StoreError
-from mnemic.store import SqliteStore, open_store
+from mnemic.store import SqlStore, is_address, open_store
+from mnemic.store.postgres import address
 from mnemic.store.reindex import reindex
 from mnemic.transfer import export, import_
 from mnemic.types import FloatArray, Item
 from store.samples import DIM, ENCODER, direction, encode, new_item
 
 OTHER = "encoder-b"
+Files = Callable[[str], list[Path]]
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
-def opened(folder: Path, encoder: str = ENCODER) -> SqliteStore:
-    store = open_store(folder)
+@pytest.fixture(params=["folder", "server"])
+def place(request: pytest.FixtureRequest, location: Callable[[str], str]) -> str:
+    """Where a new store is that several processes can open."""
+    return location(request.param)
+
+
+@pytest.fixture
+def files(request: pytest.FixtureRequest) -> Files:
+    """Lists the files that hold what a store holds now; of a server, all but its write-ahead log."""
+
+    def of(place: str) -> list[Path]:
+        if not is_address(place):
+            return list(Path(place).iterdir())
+        known = address.parse(place)
+        with psycopg.connect(known.url, autocommit=True) as db:
+            # other tests' stores hold the same vectors
+            others = db.execute(
+                "SELECT nspname FROM pg_namespace WHERE nspname ~ '^test_|^lives_' AND nspname <> %s", (known.schema,)
+            )
+            for (other,) in others.fetchall():
+                db.execute(f'DROP SCHEMA "{other}" CASCADE')
+            db.execute("CHECKPOINT")
+        return [path for path in (request.getfixturevalue("server").data / "base").rglob("*") if path.is_file()]
+
+    return of
+
+
+def opened(place: str | Path, encoder: str = ENCODER) -> SqlStore:
+    store = open_store(place)
     store.open_for(encoder, DIM)
     return store
 
 
-def filled(folder: Path, count: int = 200) -> list[Item]:
+def filled(place: str | Path, count: int = 200) -> list[Item]:
     """Fill a store, and change some of what is in it."""
-    with opened(folder) as store:
+    with opened(place) as store:
         items = store.insert([new_item(f"Fact {n}.", seed=n, scope="home" if n % 3 else "work") for n in range(count)])
         store.update(items[1].id, "home", text="Fact one.", key=direction(1), reason="words")
         store.forget(items[2].id, "home", "asked")
@@ -37,15 +67,15 @@ def filled(folder: Path, count: int = 200) -> list[Item]:
     return items
 
 
-def found(store: SqliteStore, text: str, scope: str = "home") -> list[tuple[str, float]]:
+def found(store: SqlStore, text: str, scope: str = "home") -> list[tuple[str, float]]:
     names = {item.id: item.text for item in store.items(scope)}
     return [(names[s.id], s.score) for s in store.search(encode([text])[0], 20, scope)]
 
 
-def test_afterwards_all_is_as_in_a_store_that_was_learned_with_it(tmp_path: Path) -> None:
-    filled(tmp_path / "s")
+def test_afterwards_all_is_as_in_a_store_that_was_learned_with_it(place: str) -> None:
+    filled(place)
     seen: list[tuple[int, int]] = []
-    with open_store(tmp_path / "s") as store:
+    with open_store(place) as store:
         before = list(store.journal())
         done = reindex(store, OTHER, DIM, encode, report=lambda *counts: seen.append(counts))
         assert (done.encoder, done.encoded, done.before) == (OTHER, 202, 0)
@@ -60,9 +90,9 @@ def test_afterwards_all_is_as_in_a_store_that_was_learned_with_it(tmp_path: Path
                     assert found(store, query, scope) == found(fresh, query, scope)
 
 
-def test_what_is_undone_afterwards_is_found_by_the_new_encoder(tmp_path: Path) -> None:
-    items = filled(tmp_path / "s")
-    with open_store(tmp_path / "s") as store:
+def test_what_is_undone_afterwards_is_found_by_the_new_encoder(place: str) -> None:
+    items = filled(place)
+    with open_store(place) as store:
         reindex(store, OTHER, DIM, encode)
         store.open_for(OTHER, DIM)
         for _ in range(3):
@@ -72,9 +102,9 @@ def test_what_is_undone_afterwards_is_found_by_the_new_encoder(tmp_path: Path) -
         assert store.get(items[4].id, "home").status == "active"
 
 
-def test_a_process_with_the_old_encoder_is_told_so_wherever_vectors_matter(tmp_path: Path) -> None:
-    items = filled(tmp_path / "s")
-    with opened(tmp_path / "s") as old, open_store(tmp_path / "s") as new:
+def test_a_process_with_the_old_encoder_is_told_so_wherever_vectors_matter(place: str, tmp_path: Path) -> None:
+    items = filled(place)
+    with opened(place) as old, open_store(place) as new:
         old.search(direction(1), 3, "home")
         export(old, tmp_path / "out.jsonl", None)
         reindex(new, OTHER, DIM, encode)
@@ -100,7 +130,7 @@ def test_a_process_with_the_old_encoder_is_told_so_wherever_vectors_matter(tmp_p
 class Busy:
     """An encoder beside which somebody else works, each batch anew."""
 
-    def __init__(self, other: SqliteStore, items: Sequence[Item]) -> None:
+    def __init__(self, other: SqlStore, items: Sequence[Item]) -> None:
         self.other, self.items, self.calls = other, items, 0
         self.erased: list[Item] = []
 
@@ -123,9 +153,9 @@ class Busy:
         return "home" if place % 3 else "work"
 
 
-def test_what_others_write_and_erase_meanwhile_is_covered(tmp_path: Path) -> None:
-    items = filled(tmp_path / "s", 300)
-    with opened(tmp_path / "s") as other, open_store(tmp_path / "s") as store:
+def test_what_others_write_and_erase_meanwhile_is_covered(place: str, files: Files) -> None:
+    items = filled(place, 300)
+    with opened(place) as other, open_store(place) as store:
         busy = Busy(other, items)
         reindex(store, OTHER, DIM, busy)
         assert len(busy.erased) == 8
@@ -137,7 +167,7 @@ def test_what_others_write_and_erase_meanwhile_is_covered(tmp_path: Path) -> Non
         gone = [encode([item.text])[0].tobytes() for item in busy.erased]
         old = [direction(n).tobytes() for n in range(300) if n % 7 == 0]
         other.close()
-        for path in (tmp_path / "s").iterdir():
+        for path in files(place):
             data = path.read_bytes()
             assert not any(vector in data for vector in gone), path.name
             assert not any(vector in data for vector in old), path.name
@@ -145,7 +175,6 @@ def test_what_others_write_and_erase_meanwhile_is_covered(tmp_path: Path) -> Non
 
 KILLED = """
 import os, signal, sys
-from pathlib import Path
 from mnemic.store import open_store
 from mnemic.store.reindex import reindex
 from store.samples import encode, DIM
@@ -156,36 +185,36 @@ def dying(texts):
     if calls == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return encode(texts)
-with open_store(Path(sys.argv[1])) as store:
+with open_store(sys.argv[1]) as store:
     reindex(store, "encoder-b", DIM, dying)
 """
 
 
-def test_killed_in_the_middle_it_goes_on(tmp_path: Path) -> None:
-    filled(tmp_path / "s")
+def test_killed_in_the_middle_it_goes_on(place: str) -> None:
+    filled(place)
     died = subprocess.run(
         [
             sys.executable,
             "-c",
             f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n{KILLED}",
-            str(tmp_path / "s"),
+            place,
         ],
         check=False,
     )
     assert died.returncode == -signal.SIGKILL
-    with opened(tmp_path / "s") as store:
+    with opened(place) as store:
         assert store.search(direction(7), 1, "home")[0].score == pytest.approx(1.0), "the old vectors are still in use"
         store.insert([new_item("After the kill.", seed=1)])
-    with open_store(tmp_path / "s") as store:
+    with open_store(place) as store:
         done = reindex(store, OTHER, DIM, encode)
         assert (done.before, done.encoded) == (128, 202 - 128 + 1)
         assert found(store, "After the kill.")[0][0] == "After the kill."
         assert store.check() == []
 
 
-def test_one_change_at_a_time_and_what_was_begun_can_be_thrown_away(tmp_path: Path) -> None:
-    filled(tmp_path / "s")
-    with open_store(tmp_path / "s") as store:
+def test_one_change_at_a_time_and_what_was_begun_can_be_thrown_away(place: str, files: Files) -> None:
+    filled(place)
+    with open_store(place) as store:
         work = store.reindexing(OTHER, DIM)
         work.put({n: encode([text])[0] for n, text in work.missing(0, 10)})
         assert (work.counts(), work.switch()) == ((10, 202), False)
@@ -195,13 +224,15 @@ def test_one_change_at_a_time_and_what_was_begun_can_be_thrown_away(tmp_path: Pa
         assert not store.discard_reindexing()
         with pytest.raises(StoreError, match="it was discarded"):
             work.put({1: encode(["x"])[0]})
-        assert encode(["Fact 0."])[0].tobytes() not in (tmp_path / "s" / "mnemic.db").read_bytes()
+        # SQLite's log is emptied when it is closed
+        kept = [path for path in files(place) if not path.name.endswith("-wal")]
+        assert not any(encode(["Fact 0."])[0].tobytes() in path.read_bytes() for path in kept)
         assert reindex(store, "encoder-c", DIM, encode).before == 0
 
 
-def test_two_at_the_same_change_share_the_work(tmp_path: Path) -> None:
-    filled(tmp_path / "s")
-    with open_store(tmp_path / "s") as one, open_store(tmp_path / "s") as two:
+def test_two_at_the_same_change_share_the_work(place: str) -> None:
+    filled(place)
+    with open_store(place) as one, open_store(place) as two:
         first, second = one.reindexing(OTHER, DIM), two.reindexing(OTHER, DIM)
         first.put({n: encode([text])[0] for n, text in first.missing(0, 150)})
         second.put({n: encode([text])[0] for n, text in second.missing(0, 500)})
@@ -211,9 +242,9 @@ def test_two_at_the_same_change_share_the_work(tmp_path: Path) -> None:
         assert found(one, "Fact 6.", "work")[0] == ("Fact 6.", pytest.approx(1.0))
 
 
-def test_another_size_of_vectors(tmp_path: Path) -> None:
-    filled(tmp_path / "s", 20)
-    with opened(tmp_path / "s") as old, open_store(tmp_path / "s") as store:
+def test_another_size_of_vectors(place: str) -> None:
+    filled(place, 20)
+    with opened(place) as old, open_store(place) as store:
         reindex(
             store, "encoder-3", 3, lambda texts: encode(texts)[:, :3] / (encode(texts)[:, :3] ** 2).sum(1, keepdims=True) ** 0.5
         )
@@ -223,14 +254,13 @@ def test_another_size_of_vectors(tmp_path: Path) -> None:
             old.search(direction(1), 1, "home")
 
 
-def test_with_the_encoder_it_has_it_mends_texts_that_lost_their_vectors(tmp_path: Path) -> None:
-    with open_store(tmp_path / "s") as store:
+def test_with_the_encoder_it_has_it_mends_texts_that_lost_their_vectors(place: str) -> None:
+    with open_store(place) as store:
         store.open_for(OTHER, DIM)
         store.insert([new_item(f"Fact {n}.", seed=n) for n in range(10)])
-    with sqlite3.connect(tmp_path / "s" / "mnemic.db") as db:
-        db.execute("DELETE FROM vectors WHERE event IN (3, 5)")
-    db.close()
-    with open_store(tmp_path / "s") as store:
+        with store._writing() as db:
+            db.execute("DELETE FROM vectors WHERE event IN (3, 5)")
+    with open_store(place) as store:
         assert store.check() == ["2 texts have no vector"]
         done = reindex(store, OTHER, DIM, encode)
         assert (done.before, done.encoded) == (8, 2)
@@ -268,8 +298,8 @@ def test_a_process_of_format_2_that_goes_on_learning_is_refused(tmp_path: Path) 
     old.close()
 
 
-def test_a_new_store_takes_the_encoder(tmp_path: Path) -> None:
-    with open_store(tmp_path / "s") as store:
+def test_a_new_store_takes_the_encoder(place: str) -> None:
+    with open_store(place) as store:
         assert reindex(store, OTHER, DIM, encode).encoded == 0
         assert store.encoder_id == OTHER
 

@@ -26,6 +26,7 @@ from .indexfile import DamagedIndex
 
 _ALL = 2**62
 """A limit that is none, in both dialects."""
+_REINDEXED = "the store was reindexed while this process had it open."
 Self = TypeVar("Self", bound="SqlStore")
 Answer = TypeVar("Answer")
 
@@ -378,23 +379,26 @@ class SqlStore(ABC):
         """Return the k active items with the highest cosine to an L2-normalised `[E]`; best first, the older first on ties."""
         check_count("k", k, 1)
         with self._lock:
-            if self.dim is None:
+            encoder = self._usable_encoder()
+            if encoder is None:
                 return []
-            checked = checks.check_key(key, self._require_dim())
-            return self._searched(scope, lambda index: index.search(checked, k, category))
+            checked = checks.check_key(key, encoder[1])
+            return self._searched(scope, encoder, lambda index: index.search(checked, k, category))
 
     def search_words(self, words: Sequence[str], k: int, scope: str) -> list[Scored]:
         """Return up to k active items that share a word with the query, by BM25 with the scope's statistics, best first."""
         check_count("k", k, 1)
         with self._lock:
-            return self._searched(scope, lambda index: index.search_words(words, k)) if self.dim else []
+            encoder = self._usable_encoder()
+            return self._searched(scope, encoder, lambda index: index.search_words(words, k)) if encoder else []
 
     def word_counts(self, words: Sequence[str], scope: str) -> dict[str, int]:
         """Return in how many active items of the scope each word occurs, by the words as given."""
         with self._lock:
-            if self.dim is None:
+            encoder = self._usable_encoder()
+            if encoder is None:
                 return dict.fromkeys(words, 0)
-            return self._searched(scope, lambda index: {word: index.word_count(word) for word in words})
+            return self._searched(scope, encoder, lambda index: {word: index.word_count(word) for word in words})
 
     def keys(self, ids: Sequence[str], scope: str) -> FloatArray:
         """Return the stored vectors `[len(ids), E]`, in order.
@@ -505,6 +509,17 @@ class SqlStore(ABC):
         with self._reading() as db:
             return vectors.encoder_of(db)
 
+    def _usable_encoder(self) -> vectors.Encoder | None:
+        """Return the encoder whose vectors are stored; None while the store is new.
+
+        Raises:
+            EncoderMismatch: if it isn't any more the one that the store was opened for.
+        """
+        stored = self._stored_encoder()
+        if self._bound is not None and stored is not None and stored != self._bound:
+            raise _mismatch(stored, self._bound, _REINDEXED)
+        return stored
+
     def _require_dim(self, expected: int | None = None) -> int:
         """Return the size of the vectors.
 
@@ -512,32 +527,31 @@ class SqlStore(ABC):
             StoreError: while the store is new.
             EncoderMismatch: if they aren't any more of the encoder that the store was opened for, or of the size expected.
         """
-        stored = self._stored_encoder()
+        stored = self._usable_encoder()
         if stored is None:
             raise StoreError(
                 rule_got_do("A store must know its encoder before it takes items.", "a new store", "Call open_for first.")
             )
-        if (self._bound is not None and stored != self._bound) or expected not in (None, stored[1]):
-            raise _mismatch(stored, self._bound, "the store was reindexed while this process had it open.")
+        if expected not in (None, stored[1]):
+            raise _mismatch(stored, self._bound, _REINDEXED)
         return stored[1]
 
-    def _searched(self, scope: str, ask: Callable[[SearchIndex], Answer]) -> Answer:
+    def _searched(self, scope: str, encoder: vectors.Encoder, ask: Callable[[SearchIndex], Answer]) -> Answer:
         """Return what the scope's index answers; one whose file is damaged is built anew first."""
         with self._reading() as db:
-            dim, stored = self._require_dim(), self._stored_encoder()
-            if stored != self._indexed:
+            if encoder != self._indexed:
                 self._indexes.close()
-                self._indexed = stored
+                self._indexed = encoder
             while True:
                 try:
-                    answer = ask(self._indexes.of(db, scope, dim))
+                    answer = ask(self._indexes.of(db, scope, encoder[1]))
                 except DamagedIndex:
                     self._indexes.discard(db, scope)
                     continue
-                self._require_same(stored)
+                self._require_same(encoder)
                 return answer
 
-    def _require_same(self, encoder: vectors.Encoder | None) -> None:
+    def _require_same(self, encoder: vectors.Encoder) -> None:
         """Make sure that a search began and ended with the same encoder's vectors.
 
         Raises:
@@ -545,8 +559,9 @@ class SqlStore(ABC):
         """
         stored = self._stored_encoder()
         if stored != encoder:
-            # another encoder's vectors may have come into them
-            self._indexes.close()
+            with self._lock:
+                # another encoder's vectors may have come into them
+                self._indexes.close()
             raise _mismatch(stored, encoder, "the store was reindexed meanwhile.")
 
 

@@ -80,8 +80,10 @@ class SqlReindexing:
         with self._reading() as db:
             return db.execute(
                 "SELECT p.event, p.text FROM payloads p WHERE p.event > ?"
-                f" AND NOT EXISTS (SELECT 1 FROM {self._table(db)} n WHERE n.event = p.event) ORDER BY p.event LIMIT ?",
-                (after, limit),
+                # said twice, or a server would read all vectors up to there again
+                f" AND NOT EXISTS (SELECT 1 FROM {self._table(db)} n WHERE n.event = p.event AND n.event > ?)"
+                " ORDER BY p.event LIMIT ?",
+                (after, after, limit),
             ).fetchall()
 
     def put(self, keys: Mapping[int, FloatArray]) -> None:

@@ -89,6 +89,14 @@ class PostgresStore(SqlStore):
         """Undo an operation of a scope; see `Store.undo`."""
         return self._again(lambda: SqlStore.undo(self, scope, reason, operation=operation))
 
+    def discard_reindexing(self) -> bool:
+        """Throw away what was made of a change of encoder; return whether there was one."""
+        with self._writing() as db:
+            there = vectors.discard(db)
+            # deleted rows would outlive what is erased
+            db.execute("TRUNCATE new_vectors")
+        return there
+
     def touch(self, ids: Sequence[str], scope: str) -> None:
         """Count one use of each item now. On a replica, or for a role that only reads, uses aren't counted.
 
@@ -108,14 +116,16 @@ class PostgresStore(SqlStore):
         place = self._outgrown(scope)
         if place is None:
             return super().search(key, k, scope, category=category)
-        checked = checks.check_key(key, self._require_dim())
-        stored = self._stored_encoder()
+        encoder = self._usable_encoder()
+        if encoder is None:
+            return []
+        checked = checks.check_key(key, encoder[1])
         try:
             with self._session() as db:
                 return searchable.search(db, checked, k, place, category)
         finally:
             # whatever came of it: another encoder's vectors are no answer
-            self._require_same(stored)
+            self._require_same(encoder)
 
     def check(self) -> list[str]:
         """Read all tables and return what is wrong with them, in words; an empty list when they are sound."""
@@ -126,6 +136,7 @@ class PostgresStore(SqlStore):
                 ("journal", "item", "items", "seq"),
                 ("payloads", "event", "journal", "seq"),
                 ("vectors", "event", "payloads", "event"),
+                ("new_vectors", "event", "payloads", "event"),
             ):
                 (strays,) = db.execute(
                     f"SELECT count(*) FROM {table} c LEFT JOIN {parent} p ON p.{name} = c.{reference}"
@@ -220,6 +231,8 @@ class PostgresStore(SqlStore):
 
     def _replace_vectors(self, db: Database) -> None:
         assert isinstance(db, Session)
+        # a million vectors take longer than a statement usually may
+        db.execute("SELECT set_config('statement_timeout', '0', true)")
         # first what takes long, so that vectors can be read meanwhile
         searchable.fill(db)
         # not by new names: roles that may read the tables go on doing so. A truncated one gets a new file, and the old one goes
