@@ -317,6 +317,17 @@ def test_what_an_old_transaction_may_still_see_is_reported(url: str) -> None:
         assert "payloads" in " ".join(store.erase(item.id, "home").left)
 
 
+def test_what_a_short_transaction_may_still_see_goes_when_it_ends(url: str) -> None:
+    with opened(url) as store, psycopg.connect(address.parse(url).url) as other:
+        (item,) = store.insert([new_item("The code of the door is 4711-Zanzibar.", seed=1)])
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM pg_class")
+        ends = threading.Timer(0.5, other.rollback)
+        ends.start()
+        assert store.erase(item.id, "home").left == ()
+        ends.join()
+
+
 def test_who_may_not_read_files_is_told_that_they_were_not_searched(server: Server, url: str) -> None:
     name = address.parse(url).schema
     with admin(server) as db:

@@ -4,6 +4,7 @@ A deleted row stays in its page until something overwrites it, after an ordinary
 written anew. The write-ahead log, replicas and backups are out of reach.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -20,6 +21,10 @@ REWRITTEN_BYTES = 256 * 2**20
 """Largest table that is written anew, which nobody can use meanwhile: about a second. A larger one is only vacuumed."""
 _TABLES = ("payloads", "vectors", "new_vectors", "journal", "states")
 """What held something of an item, beside the partition of its scope."""
+_ATTEMPTS = 3
+"""How often tables are written anew while something is left: now and then the server itself reads tables, and keeps rows so long."""
+_PAUSE = 1.0
+"""Seconds between."""
 _CHUNK = 2**22
 _UNSEARCHED = "{} (not searched: the role needs EXECUTE on pg_read_binary_file, and pg_checkpoint)"
 
@@ -37,15 +42,27 @@ def sweep(db: Session, said: Said, item_id: str, place: searchable.Place) -> tup
     db.execute("DELETE FROM states WHERE item = ?", (item_id,))
     tables = [*_TABLES, f"searchable_{place.partition}"]
     with unhurried(db):
-        indexed = searchable.is_indexed(db, place.partition)
-        if indexed:
-            # it would be built anew inside the rewriting, while nobody can use the table
-            searchable.drop_index(db, place.partition)
-        for table in tables:
-            _rewrite(db, table)
-        if indexed:
-            searchable.make_index(db, place.partition)
-        return _search(db, tables, said, blobs)
+        for _ in range(_ATTEMPTS - 1):
+            files, left = _swept(db, tables, place, said, blobs)
+            if not left or not files:
+                return files, left
+            time.sleep(_PAUSE)
+        return _swept(db, tables, place, said, blobs)
+
+
+def _swept(
+    db: Session, tables: list[str], place: searchable.Place, said: Said, blobs: list[bytes]
+) -> tuple[int, tuple[str, ...]]:
+    """Write tables anew, and search their files."""
+    indexed = searchable.is_indexed(db, place.partition)
+    if indexed:
+        # it would be built anew inside the rewriting, while nobody can use the table
+        searchable.drop_index(db, place.partition)
+    for table in tables:
+        _rewrite(db, table)
+    if indexed:
+        searchable.make_index(db, place.partition)
+    return _search(db, tables, said, blobs)
 
 
 def _rewrite(db: Session, table: str) -> None:
