@@ -22,7 +22,7 @@ REWRITTEN_BYTES = 256 * 2**20
 _TABLES = ("payloads", "vectors", "new_vectors", "journal", "states")
 """What held something of an item, beside the partition of its scope."""
 _ATTEMPTS = 3
-"""How often tables are written anew while something is left: now and then the server itself reads tables, and keeps rows so long."""
+"""How often tables are written anew while something is left: the server itself reads tables now and then, and keeps rows."""
 _PAUSE = 1.0
 """Seconds between."""
 _CHUNK = 2**22
