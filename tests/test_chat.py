@@ -15,7 +15,7 @@ from mnemic.admission import Admission, Judge
 from mnemic.admission.features import NUM_FORMS, tokens_of
 from mnemic.assistant import MemoryLM
 from mnemic.conversation import Origin, fingerprint, load, render, render_within, save
-from mnemic.errors import ConfigError, InputError
+from mnemic.errors import ConfigError, InputError, StoreError
 
 Make = Callable[..., MemoryLM]
 
@@ -185,6 +185,19 @@ def test_what_only_tells_is_not_looked_up(listening: Make) -> None:
     stream = lm.chat(said(f"{TOLD} {QUESTION}"), stream=True, remember=True, max_new_tokens=24)
     assert "".join(stream).strip() == ANSWER
     assert [one.action for one in stream.reply.learned] == ["skipped"]
+
+
+def test_an_answer_is_not_lost_because_something_can_not_be_remembered(listening: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = listening()
+
+    def full(items: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(lm.store, "insert", full)
+    reply = lm.chat(said(TOLD), remember=True, max_new_tokens=2)
+    assert (len(reply.token_ids), reply.learned, reply.not_learned) == (2, (), "The disk is full.")
+    with pytest.raises(InputError, match="conversation"):
+        lm.chat(said(TOLD), remember=True, conversation="a\x00b", max_new_tokens=2)
 
 
 def test_what_is_remembered_needs_a_memory(listening: Make) -> None:

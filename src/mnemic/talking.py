@@ -9,11 +9,11 @@ from .admission import Admission, Heard, choose_judge, left_to_ask
 from .arguments import check_count, is_several
 from .conversation import Message, Origin, check_messages, fingerprint, render_within
 from .encoders import Encoder
-from .errors import ConfigError, rule_got_do
+from .errors import ConfigError, MnemicError, rule_got_do
 from .generation import DEFAULTS, Prompt, Streamed
 from .host_texts import HostTexts
 from .readers import Choice
-from .store.checks import check_text
+from .store.checks import check_label, check_text
 from .types import FoundAt, Learned, Reply
 
 
@@ -106,7 +106,8 @@ class Talking:
             brief: where a memory speaks, the reply ends with its answer.
             stream: return an iterator over pieces of text; its `reply` is there when it has ended. One conversation only.
             remember: learn what the user states about themselves in the last message, when it has been answered: never a
-                question, a request, quoted text or an example. `learned` of the reply says what. `hear` tells beforehand.
+                question, a request, quoted text or an example. `learned` of the reply says what, `not_learned` what went wrong.
+                `hear` tells beforehand.
             conversation: its name, in the source of what is remembered; None for a digest of its first message.
             batch_size: conversations per batch.
             options: for the model's own `generate`.
@@ -121,6 +122,7 @@ class Talking:
             raise ConfigError(
                 rule_got_do("What is remembered needs a memory.", "remember=True with memory=False", "Leave one of them out.")
             )
+        check_label("conversation", conversation)
         longest = check_count("max_new_tokens", options.get("max_new_tokens", DEFAULTS["max_new_tokens"]), 1)
         room = None if self.texts.window is None else max(1, self.texts.window - longest)
         turns = [self._turn(talk, room, memory=memory) for talk in talks]
@@ -129,7 +131,14 @@ class Talking:
             if not remember:
                 return reply
             name = fingerprint(turn.talk) if conversation is None else conversation
-            return replace(reply, learned=tuple(self._learn_heard(turn, name, scope)))
+            learned: list[Learned] = []
+            # an answer isn't lost because something can't be remembered
+            try:
+                for one in self._learn_heard(turn, name, scope):
+                    learned.append(one)
+            except MnemicError as error:
+                return replace(reply, learned=tuple(learned), not_learned=str(error))
+            return replace(reply, learned=tuple(learned))
 
         if stream:
             if several:

@@ -207,6 +207,8 @@ class Reply:
     """What was looked up; empty where a message only tells something."""
     learned: tuple[Learned, ...] = ()
     """What `chat` remembered of the message."""
+    not_learned: str = ""
+    """Why something of it that should have been remembered couldn't be; empty where all was."""
     ms: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage: "encode", "route", "generate"."""

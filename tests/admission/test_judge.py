@@ -8,6 +8,7 @@ import pytest
 from mnemic.admission import Admission, Judge, choose_judge
 from mnemic.admission.features import NUM_FORMS, forms_of, matrix, tokens_of
 from mnemic.admission.fit import fit
+from mnemic.encoders import load_encoder
 from mnemic.errors import CheckpointMismatch, ConfigError
 
 KEEP = [f"My {thing} is called {name}." for thing in ("dog", "cat", "boat", "son") for name in ("Max", "Mo", "Lu", "Pip", "Ann")]
@@ -78,6 +79,15 @@ def test_what_can_not_be_fitted_or_read_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"nothing of ours")
     with pytest.raises(CheckpointMismatch, match="a safetensors file of ours"):
         Judge.load(path)
+
+
+@pytest.mark.smollm2
+def test_the_shipped_judge_tells_facts_from_talk() -> None:
+    encoder = load_encoder("minilm", None, 0)
+    admission = Admission(choose_judge(encoder.id), encoder.encode)
+    facts = ("My sister works at the harbour.", "I'm allergic to hazelnuts.", "By the way, our cat is called Tuffet.")
+    talk = ("I'm so tired today.", "Thanks, that was great!", "I just burnt my toast.", "What a day that was!")
+    assert [any(one.admitted for one in admission.hear(text)) for text in facts + talk] == [True] * 3 + [False] * 4
 
 
 def test_every_encoder_has_a_judge() -> None:

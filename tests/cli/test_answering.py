@@ -67,7 +67,7 @@ def test_ask_json(cli: Cli, fake: FakeLM) -> None:
     reply = json.loads(cli("ask", "my dog", "--json", "--stream").stdout)
     assert reply["text"] == "Biscuit"
     assert reply["memories"][0]["item"]["id"] == "a1"
-    assert set(reply) == {"text", "token_ids", "memories", "prompt", "learned", "ms", "parts"}
+    assert set(reply) == {"text", "token_ids", "memories", "prompt", "learned", "not_learned", "ms", "parts"}
 
 
 def test_recall_is_tab_separated_without_a_terminal(cli: Cli, fake: FakeLM) -> None:

@@ -64,6 +64,13 @@ def test_a_settled_gate_is_written_and_wakes_less(cli: Cli, questions: Path, tmp
     again = cli("calibrate", "-q", questions, "--rate", "0", "--out", out)
     assert again.exit_code == 1
     assert "to a new file" in again.stderr
+    one = tmp_path / "one.txt"
+    one.write_text(f"{UNRELATED}\n", encoding="utf-8")
+    few = cli("calibrate", "-q", one, "--rate", "0", "--out", tmp_path / "other.safetensors")
+    assert few.exit_code == 1
+    assert "settled on one half" in few.stderr
+    nowhere = cli("calibrate", "-q", questions, "--rate", "0", "--out", tmp_path / "none" / "gate.safetensors")
+    assert "a folder that exists" in nowhere.stderr
     alone = cli("calibrate", "-q", questions, "--rate", "0.1")
     assert alone.exit_code == 2
     assert "go together" in alone.stderr

@@ -75,6 +75,24 @@ def test_in_private_or_when_told_not_to_nothing_is_remembered(say: Say) -> None:
     assert "Nothing is remembered yet." in done.stderr
 
 
+def test_in_private_nothing_goes_to_a_file_or_comes_from_one(say: Say, tmp_path: Path) -> None:
+    path, short = tmp_path / "talk.json", ("-o", "max_new_tokens=2")
+    say("One.", f"/save {path}", options=short)
+    done = say("/private", "Secret.", f"/save {tmp_path / 'secret.json'}", f"/load {path}", "/private", "Two.", options=short)
+    assert done.stderr.count("Nothing is remembered or kept in private") == 2
+    assert not (tmp_path / "secret.json").exists()
+    assert [m["content"] for m in kept(tmp_path) if m["role"] == "user"] == ["Two."]
+
+
+def test_forget_means_what_was_remembered_last_and_not_what_was_known(say: Say) -> None:
+    short = ("-o", "max_new_tokens=2")
+    other = "My bicycle is in the shed."
+    done = say(f"Remember that m{SAID[1:]} Remember that m{other[1:]}", "/forget", "/memories", options=short)
+    assert [line.split("  ")[1] for line in done.stdout.splitlines() if "  " in line] == [SAID]
+    again = say(f"Remember that m{SAID[1:]}", "/forget", options=short)
+    assert "An item is forgotten by its id" in again.stderr
+
+
 def test_where_a_thing_was_said_names_the_conversation_that_goes_on(say: Say, tmp_path: Path) -> None:
     short = ("-o", "max_new_tokens=2")
     say("Hello.", options=short)
@@ -111,7 +129,7 @@ def test_in_private_nothing_is_recalled_remembered_or_kept(say: Say, tmp_path: P
     private, _, public = done.stdout.splitlines()[-3:]
     assert ANSWER not in private
     assert ANSWER in public
-    assert "Nothing is remembered in private" in done.stderr
+    assert "Nothing is remembered or kept in private" in done.stderr
     assert [m["content"] for m in kept(tmp_path) if m["role"] == "user"] == ["Hello there.", QUESTION]
 
 

@@ -7,26 +7,25 @@ from dataclasses import dataclass, replace
 from ..memories.fact.words import split_words
 from ..types import FloatArray
 from .judge import Judge
-from .rules import NOBODY, about_material, asked_to_remember, excluded, is_question
+from .rules import MOST_WORDS, NOBODY, about_all, asked_to_remember, asks, excluded, first_person, speaks_on, supposed
 from .sentences import Sentence, foreign_parts, sentences_of
 
 Encode = Callable[[Sequence[str]], FloatArray]
 
 _LEADING = frozenset(
     (
-        "by the way oh ah well so and but also anyway anyhow btw fyi hi hello hey hiya thanks thank you cheers ok okay right"
-        " listen look actually fun fact just know for record in case before i forget that reminds me speaking of which"
-        " changing subject to change quick note small update one more thing another side unrelated completely random haha lol"
-        " good great nice cool yes yeah yep no nope sure fine meanwhile incidentally come think it while we're at on a"
-        " different topic not related since you're here should mention say forgot tell meant wanted need this may might help"
-        " useful context background guess what there's something else must admit confess let as said mentioned earlier already"
-        " told ps there all again funny because it's worth ever keep mind probably maybe is later first things see bit off"
-        " comes up talking future reference couldn't have known ask happens interesting mentioning don't if could knowing"
-        " noting point where were we now then hm hmm that's got goes chance about happen happened remind reminded get started"
-        " honest honestly truth be full disclosure i've been meaning never"
+        "by the way oh ah well so and but also anyway anyhow btw fyi hi hello hey hiya thanks thank you cheers ok okay"
+        " right listen look actually fun fact just know for record in case before i forget that reminds me speaking of"
+        " which changing subject to change quick note small update one more thing another side unrelated completely random"
+        " haha lol good great nice cool yes yeah yep no nope sure fine meanwhile incidentally come it while we're at on a"
+        " different topic related since you're here mention forgot tell this help useful context background what something"
+        " else admit confess as earlier already ps there all again funny because it's worth ever keep mind is later first"
+        " things see bit off comes up talking future reference happens interesting mentioning knowing noting point we now"
+        " then hm hmm that's got goes chance about happen remind reminded get started honest honestly truth be full"
+        " disclosure i've been meaning"
     ).split()
 )
-"""Words that lead to a statement."""
+"""Words that lead to a statement. None that doubts, denies or says who said it: those are part of what is said."""
 _LEAD = re.compile(
     r"^(?P<lead>[^,:;–—!.]{1,80}?)(?:[,:;–—]|\s-|\s(?=(?:but|because|that)\s))\s+(?:(?:but|because|that)\s+)?(?=\S)"
 )
@@ -36,7 +35,10 @@ _BARE_LEAD = re.compile(
     re.IGNORECASE,
 )
 """The same without a sign behind it: "Actually my dog's name is Bo"."""
-_LEAST_LEFT = 3
+_MARKER = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
+_BEGINNERS = frozenset("my our we the a an this these in on at".split())
+"""Words that begin a sentence with a capital; any other one is kept as it was said: "hunter2 is my password"."""
+_LEAST_LEFT, _MOST_LEADS, _LEAD_CHARACTERS = 3, 6, 200
 _MOST_CHARACTERS = 8_000
 """Longer messages are pasted, not said."""
 
@@ -89,10 +91,11 @@ def ruled(message: str) -> list[Heard]:
     """Return the sentences of a message in order, with what the rules say of each."""
     if len(message) > _MOST_CHARACTERS:
         return [Heard(text=message, start=0, end=len(message), admitted=False, why="too long to be said", score=None)]
-    whole = about_material(message)
+    sentences = sentences_of(message)
+    whole = about_all(sentence.text for sentence in sentences)
     foreign = foreign_parts(message)
     found = []
-    for sentence in sentences_of(message):
+    for sentence in sentences:
         shown = any(begin < sentence.end and sentence.start < end for begin, end in foreign)
         found.append(_ruled(sentence, whole or ("shown, not said" if shown else None)))
     return found
@@ -104,13 +107,15 @@ def left_to_ask(message: str, heard: Sequence[Heard]) -> str | None:
     if not told:
         return message
     rest = [one for one in heard if not one.admitted]
-    asking = [message[one.start : one.end] for one in rest if one.why == "a request" or is_question(one.text)]
+    asking = [message[one.start : one.end] for one in rest if asks(one.text) or one.why == "not known to the speaker"]
     return " ".join(asking) or None
 
 
 def _ruled(sentence: Sentence, rule: str | None) -> Heard:
     """Return what the rules say of a sentence; without a reason where they leave it to the judge."""
     text, start, asked = sentence.text, sentence.start, False
+    if rule is None and supposed(text):
+        rule = "a supposition"
     if rule is None:
         # "Don't forget, ..." is no mere lead
         lead = 0 if asked_to_remember(text) is not None else _lead(text)
@@ -120,32 +125,49 @@ def _ruled(sentence: Sentence, rule: str | None) -> Heard:
             start += len(text) - len(wanted)
             text, asked = wanted, True
         rule = excluded(text)
+    if rule == NOBODY:
+        return Heard(text=text, start=start, end=sentence.end, admitted=False, why=rule, score=None)
     if rule is not None:
         return Heard(text=sentence.text, start=sentence.start, end=sentence.end, admitted=False, why=rule, score=None)
-    text = text[:1].upper() + text[1:]
-    why = "asked to remember it" if asked else ""
-    return Heard(text=text, start=start, end=sentence.end, admitted=asked, why=why, score=None)
+    words = split_words(text)
+    if start > sentence.start and words[0].norm.split("'")[0].split("’")[0] in _BEGINNERS:
+        text = text[:1].upper() + text[1:]
+    # asked for by whom it isn't about, it has to look like a fact
+    admitted = asked and first_person(words)
+    return Heard(
+        text=text, start=start, end=sentence.end, admitted=admitted, why="asked to remember it" if admitted else "", score=None
+    )
 
 
 def _lead(text: str) -> int:
-    """Return how many characters only lead to what is said: "By the way, "."""
-    at = 0
-    while (match := _LEAD.match(text[at:])) is not None:
+    """Return how many characters only lead to what is said: "- By the way, "."""
+    marker = _MARKER.match(text)
+    at = 0 if marker is None else marker.end()
+    for _ in range(_MOST_LEADS):
+        match = _LEAD.match(text[at : at + _LEAD_CHARACTERS])
+        if match is None:
+            break
         words = [w.text.casefold().replace("’", "'") for w in split_words(match["lead"])]
-        rest = text[at + match.end() :]
+        rest = text[at + match.end() : at + match.end() + _LEAD_CHARACTERS]
         if not words or any(w not in _LEADING for w in words) or len(split_words(rest)) < _LEAST_LEFT:
             break
         at += match.end()
-    bare = _BARE_LEAD.match(text[at:])
+    bare = _BARE_LEAD.match(text[at : at + _LEAD_CHARACTERS])
     return at if bare is None else at + bare.end()
 
 
 def _joined(heard: Sequence[Heard]) -> list[Heard]:
-    """Return the sentences with those about "he" or "it" joined to the admitted one before them that they speak of."""
+    """Return the sentences, one about "he" or "it" joined to the admitted one before it, of which it speaks."""
     found: list[Heard] = []
+    open_to_more = False
     for one in heard:
-        if found and found[-1].admitted and one.why == NOBODY:
+        words = split_words(one.text)
+        fits = open_to_more and len(split_words(found[-1].text)) + len(words) <= MOST_WORDS
+        if fits and one.why == NOBODY and speaks_on(words):
             before = found.pop()
-            one = replace(before, text=f"{before.text} {one.text}", end=one.end)
-        found.append(one)
+            found.append(replace(before, text=f"{before.text} {one.text}", end=one.end))
+            open_to_more = False
+        else:
+            found.append(one)
+            open_to_more = one.admitted
     return found

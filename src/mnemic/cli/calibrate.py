@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigError, rule_got_do
+from ..errors import ConfigError, InputError, rule_got_do
 from . import options, output, session
 
 if TYPE_CHECKING:
@@ -48,7 +48,15 @@ def calibrate(
         raise typer.BadParameter("--rate and --out go together: what is settled is written")
     if out is not None and out.exists():
         raise ConfigError(rule_got_do("A gate is written to a new file.", str(out), "Name another."))
+    if out is not None and not out.expanduser().parent.is_dir():
+        raise ConfigError(rule_got_do("A gate is written to a folder that exists.", str(out), "Make it first."))
     asked, corpus = _questions(questions)
+    if len(asked) < 1 + (rate is not None):
+        raise InputError(
+            rule_got_do(
+                "A threshold is settled on one half of the questions and stated on the other.", f"{len(asked)}", "Give more."
+            )
+        )
     with session.open_memory(model, store, encoder, scope) as lm:
         if not lm.store.count(scope):
             output.note(f"Nothing is remembered in scope {scope!r}: nothing can wake.")

@@ -104,6 +104,8 @@ class Talk:
         self._messages = list(self._system)
         self._last: Reply | None = None
         self._private = False
+        self._unheard = False
+        """Whether the last answer was given in private."""
         self._before_private = 0
         self._commands: dict[str, Callable[[str], object]] = {
             "help": lambda rest: output.say(_HELP),
@@ -150,16 +152,21 @@ class Talk:
                     sys.stdout.write(output.clean(piece))
                     sys.stdout.flush()
         except KeyboardInterrupt:
-            output.note("\nStopped; neither the message nor the answer is part of the conversation.")
+            output.note(
+                "\nStopped; neither the message nor the answer is part of the conversation. /undo takes back what was remembered."
+            )
             return
         sys.stdout.write("\n")
         self._last = stream.reply
+        self._unheard = self._private
         self._messages = [*messages, {"role": "assistant", "content": self._last.text}]
         for spoke in self._last.memories:
             output.note(f"memory {spoke.item.id} (score {spoke.score:.2f}): {output.line(spoke.item.text)}")
         for learned in self._last.learned:
             if learned.item is not None:
                 output.note(f"{_REMEMBERED[learned.action]} {learned.item.id}: {output.line(learned.item.text)}")
+        if self._last.not_learned:
+            output.error(self._last.not_learned)
         self._kept()
 
     def _kept(self) -> None:
@@ -171,8 +178,7 @@ class Talk:
                 save(self._keep, self._messages, self._name)
 
     def _remember(self, text: str) -> None:
-        if self._private:
-            raise ConfigError(rule_got_do("Nothing is remembered in private.", "/remember", "Leave it with /private first."))
+        self._refuse_in_private("/remember")
         learned = self._lm.learn(text, source="chat")
         item = f" {learned.item.id}" if learned.item else ""
         output.note(f"{learned.action}{item}: {output.line(learned.reason)}")
@@ -186,7 +192,9 @@ class Talk:
         """Return the id of the item that spoke last, or else was remembered last."""
         last = self._last
         ids = [] if last is None else [spoke.item.id for spoke in last.memories]
-        ids += [] if last is None else [learned.item.id for learned in last.learned if learned.item]
+        # what was known already was taught at another time
+        fresh = [] if last is None else [one.item.id for one in last.learned if one.item and one.action != "skipped"]
+        ids += fresh[::-1]
         if not ids:
             raise InputError(rule_got_do("An item is forgotten by its id.", "none, and none spoke", "/memories lists them."))
         return ids[0]
@@ -200,7 +208,7 @@ class Talk:
     def _why(self, rest: str) -> None:
         if self._last is None:
             raise InputError(rule_got_do("An answer is explained.", "nothing was asked yet", "Ask something first."))
-        output.say("Memory was off." if self._private else self._lm.why(self._last).text)
+        output.say("Memory was off." if self._unheard else self._lm.why(self._last).text)
 
     def _memories(self, count: str) -> None:
         if count and not (count.isdecimal() and int(count)):
@@ -218,11 +226,13 @@ class Talk:
             output.note("Private: nothing is recalled, remembered or kept.")
         else:
             self._messages, self._last = self._messages[: self._before_private], None
+            self._kept()
             output.note("No longer private; what was said in private is gone.")
 
     def _save(self, name: str) -> None:
         from ..conversation import save
 
+        self._refuse_in_private("/save")
         if not name:
             raise InputError(rule_got_do("/save takes a file's name.", "none", "/save talk.json"))
         path = Path(name).expanduser()
@@ -235,6 +245,7 @@ class Talk:
         """Go on with a saved conversation."""
         from ..conversation import load
 
+        self._refuse_in_private("/load")
         if not name:
             raise InputError(rule_got_do("/load takes a file's name.", "none", "/load talk.json"))
         messages, self._name = load(Path(name).expanduser())
@@ -243,6 +254,10 @@ class Talk:
         self._messages = [*(self._system or [m for m in messages if m["role"] == "system"]), *said]
         self._last, self._before_private = None, len(self._messages)
         output.note(f"{len(said)} messages taken up")
+
+    def _refuse_in_private(self, command: str) -> None:
+        if self._private:
+            raise ConfigError(rule_got_do("Nothing is remembered or kept in private.", command, "Leave it with /private first."))
 
     def _clear(self, rest: str) -> None:
         from ..conversation import new_name

@@ -22,7 +22,10 @@ from ..results import command_line, published
 from ..scoring import Interval
 from .corpus import Said, script, talk
 
-_SYSTEM = "You are a helpful assistant. You know this about the user: {facts}"
+_SYSTEM = "You are a helpful assistant. The user has told you: {facts}"
+_TWICE = 2
+_SAME_TOKENS = 16
+"""Tokens by which answers with and without memory are compared: a memory that speaks does so from the first one on."""
 _TOLD_TOKENS = 8
 """Tokens of the answers while facts are told: what the model says to them is not what is measured."""
 
@@ -33,7 +36,7 @@ class ChatConfig:
 
     n: int = 200
     """Personal facts that are told."""
-    chatter: int = 300
+    chatter: int = 280
     """Messages of small talk among and behind them."""
     turns: int = 10
     """Messages of the user in each conversation."""
@@ -142,7 +145,7 @@ def run(config: ChatConfig, *, progress: bool = False) -> ChatSummary:
         try:
             bar.say("asking")
             items = lm.items(status=None)
-            answers, spoke = _ask(lm, config, records, bar)
+            answers, spoke = _ask(lm, config, records, [one.text for one in said], bar)
             bar.say("asking what was never told")
             unrelated = _same(lm, config, half.unrelated[: config.unrelated], bar)
             other = _same(lm, config, hard, bar)
@@ -198,7 +201,7 @@ def _tell(lm: MemoryLM, conversations: Sequence[Sequence[Said]], bar: Progress) 
 
 
 def _ask(
-    lm: MemoryLM, config: ChatConfig, records: Sequence[EditRecord], bar: Progress
+    lm: MemoryLM, config: ChatConfig, records: Sequence[EditRecord], said: Sequence[str], bar: Progress
 ) -> tuple[dict[str, list[str]], list[bool]]:
     """Return the answers of every arm, and on which questions a memory spoke."""
     questions = [record.questions[0] for record in records]
@@ -211,14 +214,14 @@ def _ask(
 
     with_memory = lm.chat([_talk(question, None) for question in questions], **options)
     bar.advance(len(questions))
-    stored = lm.items()
-    keys = lm.store.keys([item.id for item in stored], lm.scope)
-    near = (lm.encoder.encode(questions) @ keys.T).argsort(axis=1)[:, ::-1][:, : config.retrieved]
-    retrieved = [" ".join(stored[i].text for i in row) for row in near]
+    # the usual way: everything that was said is kept, and what is nearest is put before the question
+    near = (lm.encoder.encode(questions) @ lm.encoder.encode(said).T).argsort(axis=1)[:, ::-1][:, : config.retrieved]
+    retrieved = [" ".join(f'"{said[i]}"' for i in row) for row in near]
+    told = [f'"{record.fact}"' for record in records]
     answers = {
         "no memory": alone([None] * len(questions)),
-        "the fact in the system prompt (oracle)": alone([_SYSTEM.format(facts=record.fact) for record in records]),
-        f"{config.retrieved} retrieved items in the system prompt (RAG)": alone([_SYSTEM.format(facts=f) for f in retrieved]),
+        "the fact in the system prompt (oracle)": alone([_SYSTEM.format(facts=fact) for fact in told]),
+        f"{config.retrieved} retrieved messages in the system prompt (RAG)": alone([_SYSTEM.format(facts=f) for f in retrieved]),
         _MEMORY: [reply.text for reply in with_memory],
     }
     return answers, [bool(reply.memories) for reply in with_memory]
@@ -232,7 +235,7 @@ def _talk(question: str, system: str | None) -> list[Message]:
 def _same(lm: MemoryLM, config: ChatConfig, questions: Sequence[str], bar: Progress) -> list[bool]:
     """Return which questions are answered token for token as without memory."""
     found: list[bool] = []
-    options: dict[str, Any] = {"max_new_tokens": config.tokens, "batch_size": config.batch_size}
+    options: dict[str, Any] = {"max_new_tokens": _SAME_TOKENS, "batch_size": config.batch_size}
     for begin in range(0, len(questions), config.batch_size):
         talks = [_talk(question, None) for question in questions[begin : begin + config.batch_size]]
         on, off = lm.chat(talks, **options), lm.chat(talks, memory=False, **options)
@@ -264,6 +267,9 @@ def _sorted_out(items: Sequence[Item], records: Sequence[EditRecord]) -> tuple[l
         told = next((r.fact for r in records if _tells(item.text, r.fact)), None)
         if told is None:
             junk.append(item)
+        elif len(scoring.normalise(item.text).split()) > _TWICE * len(scoring.normalise(told).split()):
+            # a fact with as much beside it is none that anybody would keep so
+            junk.append(item)
         else:
             trimmed.append(scoring.normalise(item.text) == scoring.normalise(told))
     return junk, trimmed
@@ -286,9 +292,11 @@ def _admitted(
     records: Sequence[EditRecord],
 ) -> list[Admitted]:
     """Return what was stored, beside what would be by plainer ways of deciding."""
-    everything = [[one.text for one in ones] for ones in heard]
-    by_rules = [[one.text for one in ruled(message.text) if one.open or one.admitted] for message in said]
-    stored = sum(any(_tells(item.text, record.fact) for item in items) for record in records)
+    # an item is kept once, however often it is said
+    everything = _once([[one.text for one in ones] for ones in heard])
+    by_rules = _once([[one.text for one in ruled(message.text) if one.open or one.admitted] for message in said])
+    active = [item for item in items if item.status == "active"]
+    stored = sum(any(_tells(item.text, record.fact) for item in active) for record in records)
     return [
         _way("everything that is said", said, everything),
         _way("what no rule excludes", said, by_rules),
@@ -299,6 +307,16 @@ def _admitted(
             junk=scoring.wilson(len(junk), max(1, len(items))),
         ),
     ]
+
+
+def _once(kept: Sequence[Sequence[str]]) -> list[list[str]]:
+    seen: set[str] = set()
+    found = []
+    for texts in kept:
+        fresh = [text for text in dict.fromkeys(texts) if text not in seen]
+        seen.update(fresh)
+        found.append(fresh)
+    return found
 
 
 def _way(title: str, said: Sequence[Said], kept: Sequence[Sequence[str]]) -> Admitted:

@@ -1,4 +1,4 @@
-"""What people say in conversations, in two halves that were written apart, without sight of each other.
+"""What people say in conversations, in two halves, the second written without sight of the first.
 
 `unrelated`: questions and requests that no personal fact has to do with. `chatter`: messages that say nothing worth keeping.
 `lead_ins` and `tails`: what stands before and behind a fact in a message. `facts`, in dev alone: messages that say something to
@@ -16,6 +16,7 @@ from ..records import EditRecord
 from ..relations import Split
 from ..relations.mine import MINE
 from ..relations.people import SELF
+from ..scoring import normalise
 
 PERSONAL = (*SELF, *MINE)
 """Relations of what somebody says about themselves and what is theirs."""
@@ -35,8 +36,17 @@ class Talk:
 @cache
 def talk(split: Split) -> Talk:
     """Return one half."""
-    data = json.loads(Path(__file__).with_name(f"{split}.json").read_text(encoding="utf-8"))
+    data = _read(split)
+    if split == "test":
+        # who writes small talk writes some of it twice; what is fitted on isn't reported on
+        seen = {normalise(text) for texts in _read("dev").values() for text in texts}
+        data = {name: [text for text in texts if normalise(text) not in seen] for name, texts in data.items()}
     return Talk(**{name: tuple(texts) for name, texts in data.items()})
+
+
+def _read(split: Split) -> dict[str, list[str]]:
+    data: dict[str, list[str]] = json.loads(Path(__file__).with_name(f"{split}.json").read_text(encoding="utf-8"))
+    return data
 
 
 @dataclass(frozen=True, kw_only=True)
