@@ -3,12 +3,14 @@
 import secrets
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from mnemic.cli.app import app
 from mnemic.evals.storage.server import Server, programs
 from mnemic.store import open_store
+from mnemic.store.postgres import address
 from store.samples import DIM, ENCODER, new_item
 
 
@@ -43,6 +45,16 @@ def test_commands_take_a_url_and_never_show_its_password(server: Server, tmp_pat
     doctor = run("doctor")
     assert f"127.0.0.1:{server.port}/postgres?schema=cli_" in doctor
     assert "whole; format 1" in doctor
+    assert "A store that is mended is a folder." in run("doctor", "--repair", fails=True)
+    assert "nothing was under way" in run("reindex", "--discard")
+    assert item.id in run("prune", "--keep", "0")
+    assert "active" in run("undo")
+    with psycopg.connect(address.parse(url).url) as db:
+        db.execute(f"DELETE FROM {address.parse(url).schema}.vectors")
+    doctor = run("doctor", fails=True)
+    assert "texts have no vector" in doctor
+    assert "`mnemic reindex` with the store's own encoder" in doctor
+    assert "doctor --repair" not in doctor
     assert f"erased {item.id}" in run("erase", item.id, "--yes")
     run("list", "--scope", "nowhere", fails=True)
     run("chat", "-c", fails=True)

@@ -465,7 +465,13 @@ def test_a_memory_moves_from_a_folder_to_a_server_and_back(url: str, tmp_path: P
         record = next(iter(folder.dump(None)))
         with pytest.raises(InputError, match=r"numbers of their own; nothing was written"):
             server.restore([twice(record, "aaa"), twice(record, "bbb")])
-        assert server.count() == 1
+        with pytest.raises(InputError, match=r"An id belongs to one scope of a store; nothing was written"):
+            server.restore([twice(record, "ccc"), replace(record, scope="work")])
+        assert (server.count(), server.scopes()) == (1, ["home"])
+        said = ["I live in Rome.", "I live in Oslo.", "I live in Oslo"]
+        assert [store.known_texts(said, "home") for store in (folder, server)] == [{"I live in Oslo."}] * 2
+        assert [one.text for one in server.insert([new_item(text) for text in said], new_only=True)] == [said[0], said[2]]
+        assert server.known_texts(said, "work") == set()
 
 
 def twice(record: Any, item_id: str) -> Any:

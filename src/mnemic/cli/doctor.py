@@ -189,7 +189,8 @@ def _store(location: str) -> Iterator[Check]:
             scopes = {scope: records.count(scope) for scope in records.scopes()}
             about = f"format {records.format_version}, encoder {records.encoder_id or 'none yet'}"
     except MnemicError as error:
-        remedy = "`mnemic doctor --repair` saves what can be read." if isinstance(error, Corrupt) else None
+        mendable = isinstance(error, Corrupt) and not is_address(location)
+        remedy = "`mnemic doctor --repair` saves what can be read." if mendable else None
         yield Check(name="store", state="broken", detail=str(error), remedy=remedy)
         return
     if problems:
@@ -197,9 +198,9 @@ def _store(location: str) -> Iterator[Check]:
             name="store",
             state="broken",
             detail=f"{shown}: {'; '.join(problems)}",
-            remedy=f"Run `mnemic doctor --repair --store {location}`, or restore the folder from a backup."
-            if not is_address(location)
-            else "Restore it from a backup, or import what it exports into another one.",
+            remedy="Restore a backup; missing vectors are made by `mnemic reindex` with the store's own encoder."
+            if is_address(location)
+            else f"Run `mnemic doctor --repair --store {location}`, or restore the folder from a backup.",
         )
         return
     items = ", ".join(f"{scope}: {count}" for scope, count in scopes.items()) or "no scopes yet"
