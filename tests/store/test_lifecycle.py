@@ -88,6 +88,14 @@ def test_another_scopes_operations_are_not_undone(store: Store) -> None:
         store.undo("home", "mistake", operation=operation)
 
 
+def test_history_says_which_operation_an_undo_undid(real: SqlStore) -> None:
+    (item,) = real.insert([new_item()])
+    real.forget(item.id, "home", "asked")
+    real.undo("home", "mistake")
+    told = real.history(item.id, "home")
+    assert [(e.kind, e.operation, e.undoes) for e in told] == [("add", 1, None), ("forget", 2, None), ("undo", 3, 2)]
+
+
 def test_items_as_they_were(real: SqlStore) -> None:
     before = time.time()
     time.sleep(0.01)
