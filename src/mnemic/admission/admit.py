@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from ..memories.fact.words import split_words
 from ..types import FloatArray
 from .judge import Judge
-from .rules import MOST_WORDS, NOBODY, about_all, asked_to_remember, asks, excluded, first_person, speaks_on, supposed
+from .rules import MOST_WORDS, NOBODY, UNKNOWN, about_all, asked_to_remember, asks, excluded, first_person, speaks_on, supposed
 from .sentences import Sentence, foreign_parts, sentences_of
 
 Encode = Callable[[Sequence[str]], FloatArray]
 
 _LEADING = frozenset(
     (
-        "by the way oh ah well so and but also anyway anyhow btw fyi hi hello hey hiya thanks thank you cheers ok okay"
+        "by the way correction oh ah well so and but also anyway anyhow btw fyi hi hello hey hiya thanks thank you cheers ok okay"
         " right listen look actually fun fact just know for record in case before i forget that reminds me speaking of"
         " which changing subject to change quick note small update one more thing another side unrelated completely random"
         " haha lol good great nice cool yes yeah yep no nope sure fine meanwhile incidentally come it while we're at on a"
@@ -29,8 +29,10 @@ _LEADING = frozenset(
 _LEAD = re.compile(
     r"^(?P<lead>[^,:;–—!.]{1,80}?)(?:[,:;–—]|\s-|\s(?=(?:but|because|that)\s))\s+(?:(?:but|because|that)\s+)?(?=\S)"
 )
+_TAIL = re.compile(r",?\s+(?:by the way|btw|you know|just so you know|fyi|by the by)(?=[.!]*$)", re.IGNORECASE)
+"""What only ends a statement: "I'm allergic to shellfish, by the way"."""
 _BARE_LEAD = re.compile(
-    r"^(?:(?:actually|well|oh|so|and|but|also|anyway|btw|by the way|yeah|yes|no|ok|okay|plus|because)\s+)+"
+    r"^(?:(?:actually|honestly|well|oh|so|and|but|also|anyway|btw|by the way|yeah|yes|no|ok|okay|plus|because)\s+)+"
     r"(?=(?:i|i['’]\w+|my|our|we|the)\s)",
     re.IGNORECASE,
 )
@@ -102,13 +104,19 @@ def ruled(message: str) -> list[Heard]:
 
 
 def left_to_ask(message: str, heard: Sequence[Heard]) -> str | None:
-    """Return a message without what was admitted of it, or None if nothing that asks is left."""
-    told = [one for one in heard if one.admitted]
-    if not told:
+    """Return what of a message wants an answer, or None if it only tells something.
+
+    Statements aren't looked up, whether they are remembered or not: a memory doesn't answer what it is told.
+    """
+    asking = [one for one in heard if not one.admitted and _wants(one)]
+    if len(asking) == len(heard):
         return message
-    rest = [one for one in heard if not one.admitted]
-    asking = [message[one.start : one.end] for one in rest if asks(one.text) or one.why == "not known to the speaker"]
-    return " ".join(asking) or None
+    return " ".join(message[one.start : one.end] for one in asking) or None
+
+
+def _wants(one: Heard) -> bool:
+    """Return whether a sentence may want an answer: it asks, or it isn't closed as a statement is."""
+    return asks(one.text) or one.why == UNKNOWN or not one.text.rstrip("\"'”’») ").endswith((".", "!", "…"))
 
 
 def _ruled(sentence: Sentence, rule: str | None) -> Heard:
@@ -124,6 +132,7 @@ def _ruled(sentence: Sentence, rule: str | None) -> Heard:
         if wanted is not None:
             start += len(text) - len(wanted)
             text, asked = wanted, True
+        text = _TAIL.sub("", text)
         rule = excluded(text)
     if rule == NOBODY:
         return Heard(text=text, start=start, end=sentence.end, admitted=False, why=rule, score=None)

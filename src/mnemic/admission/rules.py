@@ -96,6 +96,8 @@ _ADDRESSED = _any_of(
 )
 _POINTED_AT = re.compile(r"^you(?:['’]ll| will| can)? (?:find|reach|recogni[sz]e|see)\b", re.IGNORECASE)
 """Sentences to "you" that say something of the speaker's things: "You will find my tent in the shed"."""
+UNKNOWN = "not known to the speaker"
+"""The rule for what a memory had better answer than keep: "I forgot where my key is"."""
 NOBODY = "about nobody that it names"
 """The rule that a sentence behind an admitted one may break: it is joined to that one."""
 
@@ -135,7 +137,7 @@ def excluded(sentence: str) -> str | None:
     if asks(sentence):
         return "a request"
     if _UNKNOWN.search(sentence):
-        return "not known to the speaker"
+        return UNKNOWN
     if supposed(sentence):
         return "a supposition"
     if _EXAMPLE.search(sentence):

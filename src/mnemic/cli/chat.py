@@ -129,7 +129,7 @@ class Talk:
         if command is None:
             raise InputError(rule_got_do("What begins with a slash is a command.", f"/{name}", "/help lists them."))
         if rest.strip() and name in _BARE:
-            raise InputError(rule_got_do(f"/{name} takes nothing behind it.", rest.strip(), f"/{name}"))
+            raise InputError(rule_got_do(f"/{name} takes nothing behind it.", output.line(rest), f"Say /{name} alone."))
         command(rest.strip())
         return True
 
@@ -162,6 +162,9 @@ class Talk:
         self._messages = [*messages, {"role": "assistant", "content": self._last.text}]
         for spoke in self._last.memories:
             output.note(f"memory {spoke.item.id} (score {spoke.score:.2f}): {output.line(spoke.item.text)}")
+        if self._last.prompt and not self._last.memories and not self._private:
+            # what a model makes up looks like an answer
+            output.note("No memory fits this question: the base model answered.")
         for learned in self._last.learned:
             if learned.item is not None:
                 output.note(f"{_REMEMBERED[learned.action]} {learned.item.id}: {output.line(learned.item.text)}")
@@ -179,6 +182,8 @@ class Talk:
 
     def _remember(self, text: str) -> None:
         self._refuse_in_private("/remember")
+        if not text:
+            raise InputError(rule_got_do("/remember takes a text.", "none", "/remember My dog is called Biscuit."))
         learned = self._lm.learn(text, source="chat")
         item = f" {learned.item.id}" if learned.item else ""
         output.note(f"{learned.action}{item}: {output.line(learned.reason)}")

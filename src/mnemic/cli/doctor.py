@@ -190,7 +190,7 @@ def _store(location: str) -> Iterator[Check]:
             about = f"format {records.format_version}, encoder {records.encoder_id or 'none yet'}"
     except MnemicError as error:
         mendable = isinstance(error, Corrupt) and not is_address(location)
-        remedy = "`mnemic doctor --repair` saves what can be read." if mendable else None
+        remedy = "`mnemic doctor --repair` on this store saves what can be read." if mendable else None
         yield Check(name="store", state="broken", detail=str(error), remedy=remedy)
         return
     if problems:

@@ -14,6 +14,7 @@ def mend(store: str, *, yes: bool, as_json: bool) -> None:
     """Mend a store and say what was done and what is lost; exit with 1 where something stays broken."""
     from ..store import is_address
     from ..store.repair import repair
+    from ..store.soundness import NO_VECTOR
 
     if is_address(store) or store == ":memory:":
         raise ConfigError(rule_got_do("A store that is mended is a folder.", "another location", "Name it with --store."))
@@ -36,6 +37,8 @@ def mend(store: str, *, yes: bool, as_json: bool) -> None:
             output.say(f"lost: {line}" if done.aside else f"would be lost: {line}", style="yellow")
         for line in done.left:
             output.say(f"left: {line}", style="yellow")
+        if any(line.endswith(NO_VECTOR) for line in done.left):
+            output.note("`mnemic reindex` with the store's own encoder makes the vectors again.")
         if not done.mended and not done.left:
             output.say("nothing to mend")
         if done.lost and not done.aside:

@@ -126,7 +126,9 @@ def _wants_yes_or_no(query: Sequence[Word]) -> bool:
 
 
 def _instead(text: str, words: Sequence[Word], start: int) -> int:
-    """Return where an answer is found whose item says "not this but that": behind the "but"."""
+    """Return where an answer is found whose item says "not this but that", or "that, not this": at "that"."""
+    if start > 1 and words[start - 1].norm == "not" and "," in text[words[start - 2].end : words[start - 1].start]:
+        return start - 2
     but = next((i for i in range(start + 1, min(start + 5, len(words) - 1)) if words[i].norm == "but"), None)
     return (
         start
