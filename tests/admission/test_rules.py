@@ -201,5 +201,5 @@ def test_long_and_odd_messages_take_no_time() -> None:
         "in spanish ",
     ):
         ruled(piece * (8_000 // len(piece)))
-    # a hundred times what it takes: a rule that goes over a message once for each of its characters takes minutes
-    assert time.perf_counter() - begun < 60
+    # a hundred times what it takes: a pattern that tries every way to match takes longer than anybody waits
+    assert time.perf_counter() - begun < 20

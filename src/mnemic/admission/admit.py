@@ -122,6 +122,7 @@ def _wants(one: Heard) -> bool:
 def _ruled(sentence: Sentence, rule: str | None) -> Heard:
     """Return what the rules say of a sentence; without a reason where they leave it to the judge."""
     text, start, asked = sentence.text, sentence.start, False
+    # before what leads to it is taken off, and by `excluded` after: "If I mentioned it, my sister ..."
     if rule is None and supposed(text):
         rule = "a supposition"
     if rule is None:
@@ -139,7 +140,7 @@ def _ruled(sentence: Sentence, rule: str | None) -> Heard:
     if rule is not None:
         return Heard(text=sentence.text, start=sentence.start, end=sentence.end, admitted=False, why=rule, score=None)
     words = split_words(text)
-    if start > sentence.start and words[0].norm.split("'")[0].split("’")[0] in _BEGINNERS:
+    if start > sentence.start and words[0].plain.split("'")[0] in _BEGINNERS:
         text = text[:1].upper() + text[1:]
     # asked for by whom it isn't about, it has to look like a fact
     admitted = asked and first_person(words)

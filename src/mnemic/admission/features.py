@@ -33,14 +33,14 @@ def _masked(word: Word, *, first: bool) -> str:
         return _NUMBER
     if word.proper and not first and word.norm not in ("i", "i'm", "i've", "i'd", "i'll"):
         return _NAME
-    return word.norm.replace("’", "'")
+    return word.plain
 
 
 def forms_of(text: str) -> FloatArray:
     """Return the forms of a statement, each 0 or 1."""
     words = split_words(text)
     norms = [w.norm for w in words]
-    first = norms[0].replace("’", "'") if norms else ""
+    first = words[0].plain if words else ""
     return np.array(
         [
             first_person(words),

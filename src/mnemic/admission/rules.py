@@ -117,7 +117,7 @@ def is_question(sentence: str) -> bool:
 def asks(sentence: str) -> bool:
     """Return whether a sentence wants something: a question or a request."""
     words = split_words(sentence)
-    first = words[0].norm.replace("’", "'") if words else ""
+    first = words[0].plain if words else ""
     # "Will is my brother", "May is my birthday month"
     named = first in ("will", "may") and len(words) > 1 and words[1].norm in VERBS
     return is_question(sentence) or (first in _REQUESTS and not named) or _ADDRESSED.search(sentence) is not None
@@ -131,7 +131,7 @@ def supposed(sentence: str) -> bool:
 def excluded(sentence: str) -> str | None:
     """Return the name of the rule that keeps a sentence from being remembered, or None."""
     words = split_words(sentence)
-    norms = [w.norm.replace("’", "'") for w in words]
+    norms = [w.plain for w in words]
     if is_question(sentence):
         return "a question"
     if asks(sentence):
@@ -166,7 +166,7 @@ def _latin(sentence: str) -> bool:
 
 def about_nobody(words: list[Word]) -> bool:
     """Return whether a sentence begins with a pronoun that needs another sentence to mean somebody."""
-    first = words[0].norm.replace("’", "'").split("'")[0] if words else ""
+    first = words[0].plain.split("'")[0] if words else ""
     # "this year" is a time, "this is" and "that's" are what was said before
     alone = len(words) < 2 or words[0].norm != first or words[1].norm in VERBS or not words[1].content
     return first in _NOBODY or (first in _POINTING and alone)
@@ -174,12 +174,12 @@ def about_nobody(words: list[Word]) -> bool:
 
 def speaks_on(words: list[Word]) -> bool:
     """Return whether a sentence goes on about whom the one before named: "He is nine", "Its collar is red"."""
-    return len(words) >= _LEAST_WORDS and words[0].norm.replace("’", "'").split("'")[0] in _SPOKEN_OF
+    return len(words) >= _LEAST_WORDS and words[0].plain.split("'")[0] in _SPOKEN_OF
 
 
 def first_person(words: list[Word]) -> bool:
     """Return whether a sentence speaks of the speaker."""
-    return any(w.norm.replace("’", "'") in _FIRST_PERSON for w in words)
+    return any(w.plain in _FIRST_PERSON for w in words)
 
 
 def about_all(sentences: Iterable[str]) -> str | None:

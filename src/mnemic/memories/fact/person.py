@@ -74,7 +74,7 @@ def _attached(text: str, word: Word) -> bool:
 
 def _turned(text: str, words: list[Word], i: int) -> str | None:
     word = words[i]
-    norm = word.norm.replace("’", "'")
+    norm = word.plain
     if norm in _VERBS:
         beside = [n for n in (i - 1, i + 1) if 0 <= n < len(words)]
         spoken = any(words[n].norm == "i" and not _numeral(words, n) for n in beside)
@@ -94,5 +94,5 @@ def _numeral(words: list[Word], i: int) -> bool:
     if not i or words[i].text != "I":
         return False
     before = words[i - 1]
-    named = before.text[0].isupper() and before.norm.replace("’", "'") not in _YOU and before.norm not in _CALENDAR
+    named = before.text[0].isupper() and before.plain not in _YOU and before.norm not in _CALENDAR
     return before.norm in _COUNTED or (named and (i > 1 or i == len(words) - 1 or before.content))

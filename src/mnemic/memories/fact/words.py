@@ -61,6 +61,11 @@ class Word(NamedTuple):
         return _CONTRACTED.search(self.norm) is not None
 
     @property
+    def plain(self) -> str:
+        """`norm` with straight apostrophes: "i'm" for "I’m"."""
+        return self.norm.replace("’", "'")
+
+    @property
     def proper(self) -> bool:
         """Whether the word looks like a name or a number: it has a capital or a digit."""
         return any(c.isupper() or c.isdigit() for c in self.text)
