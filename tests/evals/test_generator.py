@@ -4,10 +4,13 @@ import pytest
 
 from mnemic.errors import ConfigError
 from mnemic.evals import datasets
-from mnemic.evals.generator import _PASSING, _PASSING_SELF, _prefix, generate, generate_pairs
+from mnemic.evals.calibration import told
+from mnemic.evals.generator import _PASSING, _PASSING_SELF, _prefix, everyday, generate, generate_pairs
 from mnemic.evals.records import write_records
-from mnemic.evals.relations import RELATIONS
+from mnemic.evals.relations import EVERYDAY, RELATIONS
 from mnemic.evals.smalltalk import UNRELATED
+
+OWN_QUESTIONS = {q for r in (*RELATIONS, *EVERYDAY) if r.kind == "self" for q in r.dev.questions}
 
 
 def wordings(split):
@@ -17,6 +20,8 @@ def wordings(split):
         words = relation.templates(split)
         found |= set(words.statements) | set(words.completions) | set(words.questions)
         found |= {prompt for prompt in map(_prefix, words.statements) if prompt is not None}
+    if split == "dev":
+        found |= {t for r in EVERYDAY for texts in (r.dev.statements, r.dev.completions, r.dev.questions) for t in texts}
     return found | set(_PASSING[split]) | set(_PASSING_SELF[split]) | set(UNRELATED[split])
 
 
@@ -48,6 +53,44 @@ def test_every_relation_has_wordings_enough(relation):
         assert all(q.endswith("?") for q in words.questions)
         subjects = 0 if relation.kind == "self" else 1
         assert all(text.count("{s}") == subjects for text in words.statements + words.completions + words.questions)
+
+
+@pytest.mark.parametrize("relation", EVERYDAY, ids=lambda r: r.name)
+def test_every_relation_of_everyday_talk_has_wordings_enough(relation):
+    words = relation.dev
+    assert min(len(words.statements), len(words.completions), len(words.questions)) >= 3
+    assert all(s.count("{o}") == 1 and s.endswith(".") for s in words.statements)
+    assert not any("{o}" in text for text in words.completions + words.questions)
+    assert all(q.endswith("?") for q in words.questions)
+    texts = words.statements + words.completions + words.questions
+    assert all("{s}" not in text if relation.kind == "self" else "{s}" in text for text in texts)
+    assert relation.test == type(words)((), (), ())
+
+
+def test_everyday_talk_is_mostly_the_speakers_own_and_is_asked_of_others_too():
+    records = everyday(400, seed=2)
+    assert records == everyday(400, seed=2)
+    mine = [r for r in records if r.subject == "I"]
+    assert 100 < len(mine) < 250
+    assert {r.relation for r in records} >= {r.name for r in EVERYDAY}
+    for record in records:
+        assert record.target in record.fact
+        assert record.questions
+        assert record.other_questions
+        assert record.neighbour_questions
+        asked = [text for text in record.neighbour_questions if text in OWN_QUESTIONS]
+        # facts about others are asked about the speaker, and never the other way round
+        assert bool(asked) == (record.subject != "I")
+
+
+def test_what_was_told_holds_its_answer_once_and_is_asked_in_every_way():
+    examples = told()
+    assert len(examples) >= 300
+    assert len({e.relation for e in examples}) == len(examples)
+    for example in examples:
+        assert example.fact.count(example.answer) == 1
+        assert min(len(example.same), len(example.other), len(example.absent)) >= 3
+        assert set(example.same).isdisjoint((*example.other, *example.absent))
 
 
 def test_relations_are_many_and_named_once():

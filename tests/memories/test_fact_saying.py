@@ -131,6 +131,12 @@ def test_what_is_denied_is_spoken_with_its_denial(text: str, found: str, query: 
         ("Our landlord is Mr. Brown.", "Brown", "Mr. Brown"),
         ("Our landlord is Mrs Dunn.", "Dunn", "Mrs Dunn"),
         ("The landlord, Mr. Ove Lind, wants the rent.", "Ove", "Mr. Ove Lind"),
+        ("The landlord, Mr. Ove Lind, wants the rent.", "Lind", "Mr. Ove Lind"),
+        ("Our goat belongs to the vet Anna Bell.", "Bell", "Anna Bell"),
+        ("The brand of my canoe is Everloom Labs.", "Labs", "Everloom Labs"),
+        # what begins a sentence has its capital from there
+        ("Yesterday Anna came.", "Anna", "Anna came"),
+        ("My cat is easy to spot, being reddish brown.", "brown", "reddish brown"),
         ("Our doctor is Prof. Dr. Vellum.", "Vellum", "Prof. Dr. Vellum"),
     ],
 )

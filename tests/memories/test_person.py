@@ -2,8 +2,8 @@
 
 import pytest
 
-from mnemic.memories.fact.person import second_person
-from mnemic.memories.fact.words import content_norms
+from mnemic.memories.fact.person import owned, second_person, speaker
+from mnemic.memories.fact.words import content_norms, split_words
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,35 @@ def test_ones_own_name_can_be_asked_for() -> None:
     assert content_norms("What's my name?") == ["my-name"]
     assert content_norms("What is my dog's name?") == ["dog"]
     assert content_norms("What is your name?") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("I commute by tram.", 2),
+        ("How do we get to OUR office?", 2),
+        ("What’s my shoe size?", 1),
+        ("I’m from Leeds.", 2),
+        ("It was mine.", 1),
+        ("He fought in World War I.", 0),
+        ("The US is large.", 0),
+        ("You have his keys.", 0),
+        ("", 0),
+    ],
+)
+def test_a_text_speaks_of_its_speaker(text, own):
+    assert speaker(split_words(text)) == own
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("What does my sister's goat eat?", {"sister", "goat"}),
+        ("Our boss’s name is Ann.", {"boss"}),
+        ("What’s it called?", set()),
+        ("My old car rusts.", {"old"}),
+        ("Ann's", set()),
+    ],
+)
+def test_what_somebody_has_and_who_has_it(text, found):
+    assert owned(split_words(text)) == found

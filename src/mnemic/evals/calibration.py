@@ -1,10 +1,12 @@
 """Records as examples for the relation-aware gate."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .records import EditRecord
 
@@ -30,6 +32,24 @@ def examples_of(records: Sequence[EditRecord]) -> "list[Example]":
             absent=(*r.neighbours, *r.neighbour_questions, *r.in_passing, *r.unrelated),
         )
         for r in records
+    ]
+
+
+def told() -> "list[Example]":
+    """Return facts as people tell them in passing, with questions in other words: each has words and a relation of its own."""
+    from ..memories.fact.calibrate import Example
+
+    data: list[dict[str, Any]] = json.loads(Path(__file__).with_name("told.json").read_text(encoding="utf-8"))
+    return [
+        Example(
+            fact=one["fact"],
+            answer=one["answer"],
+            relation=f"told {number}",
+            same=tuple(one["same"]),
+            other=tuple(one["other"]),
+            absent=tuple(one["absent"]),
+        )
+        for number, one in enumerate(data)
     ]
 
 

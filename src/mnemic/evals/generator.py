@@ -5,13 +5,17 @@ model can know the answer. Wordings of the splits "dev" and "test" are disjoint:
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
 from ..errors import ConfigError, rule_got_do
 from . import words as w
 from .records import EditRecord
-from .relations import RELATIONS, Relation, Split
+from .relations import EVERYDAY, RELATIONS, Relation, Split
+from .relations.everyday import COUNTERPARTS, SUBJECTS
+from .relations.mine import MINE
+from .relations.people import PEOPLE, SELF
 from .smalltalk import UNRELATED
 
 T = TypeVar("T")
@@ -37,6 +41,7 @@ _SUBJECTS: dict[str, w.Maker] = {
     "service": w.service,
     "project": w.project,
     "recipe": w.recipe,
+    **SUBJECTS,
 }
 _SELF = "self"
 _TRIES = 1000
@@ -132,6 +137,36 @@ def generate(
     return records
 
 
+def everyday(n: int, seed: int = 0, *, probes: int = 2) -> list[EditRecord]:
+    """Return n facts of everyday talk (dev wordings), each to be judged by itself: about the speaker, family, home, things.
+
+    Unlike those of `generate` they may contradict one another: subjects come again, and the speaker's relations too. Facts about
+    others are also asked about the speaker, and the other way round: "my dog is nine" doesn't say how old I am.
+
+    Raises:
+        ConfigError: as `generate`.
+    """
+    if n < 1 or probes < 1:
+        raise ConfigError(rule_got_do("The generator needs n >= 1 and probes >= 1.", (n, probes), "Ask for at least one."))
+    relations = (*EVERYDAY, *SELF, *MINE, *PEOPLE)
+    writer = _Writer(seed, "everyday", "dev", probes, (*RELATIONS, *EVERYDAY))
+    mine = [r for r in relations if r.kind == _SELF]
+    speakers = {writer.like(r).name: r for r in mine}
+    records: list[EditRecord] = []
+    order: list[Relation] = []
+    while len(records) < n:
+        order = order or writer.shuffled(relations)
+        relation = order.pop()
+        writer.used.clear()
+        record = writer.record(relation, "I" if relation.kind == _SELF else writer.new_subject(relation.kind), len(records))
+        if relation.kind != _SELF:
+            asked = speakers.get(relation.name) or writer.rng.choice(mine)
+            question = writer.rng.choice(asked.dev.questions)
+            record = replace(record, neighbour_questions=(*record.neighbour_questions, question))
+        records.append(record)
+    return records
+
+
 def generate_pairs(n: int, seed: int = 0, split: Split = "test", *, probes: int = 2) -> list[tuple[EditRecord, EditRecord]]:
     """Return n pairs of facts: two relations of one subject. No subject occurs in two pairs.
 
@@ -172,12 +207,13 @@ def _open_relations(relations: Sequence[Relation], used: set[str]) -> list[Relat
 class _Writer:
     """Draws subjects and writes records, remembering which names are taken."""
 
-    def __init__(self, seed: int, stream: str, split: Split, probes: int) -> None:
+    def __init__(self, seed: int, stream: str, split: Split, probes: int, relations: Sequence[Relation] = RELATIONS) -> None:
         # a text seeds alike on every Python version and platform
         self.rng = Random(f"mnemic-facts:{seed}:{stream}:{split}")
         self.split = split
         self.prefix = f"{stream}-{split}-{seed}"
         self.probes = probes
+        self.relations = relations
         self.used: set[str] = set()
 
     def shuffled(self, values: Sequence[T]) -> list[T]:
@@ -218,8 +254,8 @@ class _Writer:
         completions = list(words.completions) + [p for p in map(_prefix, words.statements) if p is not None]
         prompt = _prefix(statement) or self.rng.choice(words.completions)
         paraphrases = [c for c in completions if c != prompt]
-        others = [r for r in RELATIONS if r.kind == relation.kind and r.name != relation.name and r.name not in taught]
-        far_relation = relation if relation.kind != _SELF else self._like(relation)
+        others = [r for r in self.relations if r.kind == relation.kind and r.name != relation.name and r.name not in taught]
+        far_relation = relation if relation.kind != _SELF else self.like(relation)
         far_words = far_relation.templates(self.split)
         far = [self._neighbour(far_relation.kind, subject) for _ in range(self.probes)]
         passing = _PASSING_SELF if relation.kind == _SELF else _PASSING
@@ -260,9 +296,11 @@ class _Writer:
     def _some(self, templates: Sequence[str], subject: str) -> tuple[str, ...]:
         return tuple(_fill(template, subject) for template in self.shuffled(templates)[: self.probes])
 
-    def _like(self, relation: Relation) -> Relation:
+    def like(self, relation: Relation) -> Relation:
         """Return a relation of people with the same sort of object, where there is one: the speaker has no double."""
-        people = [r for r in RELATIONS if r.kind == "person"]
+        if relation.name in COUNTERPARTS:
+            return next(r for r in self.relations if r.name == COUNTERPARTS[relation.name])
+        people = [r for r in self.relations if r.kind == "person"]
         return next((r for r in people if r.object is relation.object), people[0])
 
 

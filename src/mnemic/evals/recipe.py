@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, rule_got_do
 from . import datasets
-from .calibration import ask_other_relations, examples_of, restate, without_relations
-from .generator import generate
+from .calibration import ask_other_relations, examples_of, restate, told, without_relations
+from .generator import everyday, generate
 from .records import EditRecord
 from .relations import Split
+from .talk.corpus import talk
 
 if TYPE_CHECKING:
     from ..memories.fact.calibrate import Example
@@ -35,6 +36,9 @@ _ALIKE = {
 }
 """Relations of CounterFact files -> generated relations that mean the same or nearly so: who leaves out one leaves out all."""
 
+_ASKED = 2
+"""Questions to an assistant beside each fact of everyday talk."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -50,6 +54,10 @@ class Recipe:
     """How many generated facts (wordings of the dev split)."""
     restated: int = 600
     """How many more generated facts are made and restated, as questions with their answers or as equations turned round."""
+    everyday: int = 1000
+    """How many facts of everyday talk, most of them the speaker's own."""
+    told: bool = True
+    """Whether to add facts as people tell them, each in words of its own; not where relations are left out: these have none."""
     settle: int = 500
     """How many more records of the file, and as many generated facts, are taught to set the subject's threshold among many."""
     without: tuple[str, ...] = ()
@@ -61,7 +69,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check the counts."""
-        if min(self.n, self.generated, self.restated, self.settle, self.start) < 0 or (self.data is None and self.generated == 0):
+        if min(self.n, self.generated, self.restated, self.everyday, self.settle, self.start) < 0 or (
+            self.data is None and self.generated == 0
+        ):
             raise ConfigError(
                 rule_got_do(
                     "A gate is fitted on records, generated facts, or both.",
@@ -79,6 +89,10 @@ class Recipe:
         made = examples_of(self._of_file[: self.n]) if self.n else []
         if self.generated:
             made += examples_of(self._invent(self.generated, 1))
+        if self.everyday:
+            made += examples_of(without_relations(self._everyday(), self._left_out))
+        if self.told and not self.without:
+            made += told()
         if self.restated:
             made += examples_of(restate(self._invent(self.restated, 2)))
         return made
@@ -86,7 +100,7 @@ class Recipe:
     def spare(self) -> "list[Example]":
         """Return facts that the trees haven't seen, with queries that are about none of them: about their neighbours.
 
-        Of the file those behind the ones used, and generated facts of another seed.
+        Of the file those behind the ones used, and generated facts of another seed; and what people ask of an assistant.
         """
         if not self.settle:
             return []
@@ -97,10 +111,11 @@ class Recipe:
             # a neighbour that happens to be taught may well wake a memory
             return any(s in f" {query.casefold().rstrip('?. ')} " for s in subjects)
 
-        return [
+        made = [
             replace(example, absent=tuple(q for q in (*r.neighbours, *r.neighbour_questions) if not is_taught(q)))
             for r, example in zip(records, examples_of(records), strict=True)
         ]
+        return [replace(made[0], absent=(*made[0].absent, *talk("dev").unrelated)), *made[1:]]
 
     @cached_property
     def _of_file(self) -> list[EditRecord]:
@@ -113,6 +128,14 @@ class Recipe:
         Random(self.seed).shuffle(records)
         return records
 
+    def _everyday(self) -> list[EditRecord]:
+        """Return facts of everyday talk beside what people ask an assistant: "How do I boil an egg?" is no question about me."""
+        rng, asked = Random(f"{self.seed}:asked"), talk("dev").unrelated
+        return [replace(r, unrelated=tuple(rng.sample(asked, _ASKED))) for r in everyday(self.everyday, self.seed)]
+
     def _invent(self, count: int, offset: int, *, probes: int = 2) -> list[EditRecord]:
-        left_out = {*self.without, *(alike for name in self.without for alike in _ALIKE.get(name, ()))}
-        return without_relations(generate(count, seed=self.seed + offset, split=self.split, probes=probes), left_out)
+        return without_relations(generate(count, seed=self.seed + offset, split=self.split, probes=probes), self._left_out)
+
+    @property
+    def _left_out(self) -> set[str]:
+        return {*self.without, *(alike for name in self.without for alike in _ALIKE.get(name, ()))}

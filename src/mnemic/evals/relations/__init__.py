@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from .everyday import EVERYDAY
 from .mine import MINE
 from .model import Relation, Split, Templates
 from .people import PEOPLE, SELF
@@ -25,4 +26,4 @@ def _with_more(relation: Relation) -> Relation:
 
 RELATIONS: tuple[Relation, ...] = tuple(map(_with_more, (*PEOPLE, *SELF, *MINE, *PLACES, *THINGS, *WORK)))
 
-__all__ = ["RELATIONS", "Relation", "Split", "Templates"]
+__all__ = ["EVERYDAY", "RELATIONS", "Relation", "Split", "Templates"]

@@ -15,7 +15,7 @@ from ...errors import ConfigError, rule_got_do
 from ...ops.trees import TreeEnsemble
 from ...types import FloatArray
 from .cues import Cues, query_form
-from .features import Features, HostView, Pair, Text, pair_features, pair_names, start_features
+from .features import Features, HostView, Pair, Text, masked_columns, masked_cosines, pair_features, start_features
 from .gate import Gate, best_starts
 from .reading import Projection, read_items, read_queries
 from .texts import TextReader
@@ -38,7 +38,7 @@ class _Size(NamedTuple):
     leaves: int
 
 
-_SIZES = {"start": _Size(200, 12), "subject": _Size(200, 12), "relation": _Size(150, 6)}
+_SIZES = {"start": _Size(200, 16), "subject": _Size(200, 16), "relation": _Size(300, 12)}
 """The relation's trees see few kinds of wordings, many times each: larger ones learn those wordings instead of what they mean."""
 
 
@@ -91,10 +91,13 @@ def read_layers(num_layers: int) -> tuple[int, ...]:
     return tuple(sorted({max(1, round(f * num_layers)) for f in FRACTIONS}))
 
 
-def fit_projection(examples: Sequence[Example], reader: TextReader, *, sample: int = 400, seed: int = 0) -> Projection:
-    """Fit centres, principal directions and the token prior on a sample of the examples' queries."""
-    chosen = np.random.default_rng(seed).permutation(len(examples))[:sample]
-    queries = [q for i in chosen for q in (*examples[i].same, *examples[i].other, *examples[i].absent)]
+def fit_projection(examples: Sequence[Example], reader: TextReader, *, sample: int = 600, seed: int = 0) -> Projection:
+    """Fit centres, directions and the token prior on a sample of the examples' queries."""
+    chosen = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:sample]]
+    number = {name: i for i, name in enumerate(dict.fromkeys(e.relation for e in chosen))}
+    asked = [(q, number[e.relation]) for e in chosen for q in e.same]
+    asked += [(q, -1) for e in chosen for q in (*e.other, *e.absent)]
+    queries = [q for q, _ in asked]
     whole = np.array([is_whole(q) for q in queries])
     if not whole.any() or whole.all():
         raise ConfigError(
@@ -112,7 +115,7 @@ def fit_projection(examples: Sequence[Example], reader: TextReader, *, sample: i
             last.append(np.stack([read.states[layer][-1] for layer in layers]))
             total = total + read.last_logprobs
     prior = np.asarray(total / len(queries), dtype=np.float32)
-    return Projection.fit(cues, layers, np.stack(last), whole, prior, width=WIDTH)
+    return Projection.fit(cues, layers, np.stack(last), whole, prior, width=WIDTH, asks=np.array([n for _, n in asked]))
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,8 @@ def fit(
     if wrong.any():
         fitted[wrong] = _features([p for p, w in zip(cosines.pairs, wrong, strict=True) if w], true[wrong], layers)
 
-    # without a meaningful word in common an item isn't even judged
-    near = np.array([bool(r.pair.query.norms & r.pair.item.norms) for r in rows])
+    # what is too far from an item isn't even judged
+    near = np.array([p.near for p in cosines.pairs])
     if about[near].all():
         raise ConfigError(
             rule_got_do(
@@ -197,9 +200,9 @@ def fit(
         # fewer of them share a word than may fire: the least of those that do sets the bound
         subject_threshold = float(subject[~about & near].min())
     # only what passes for the same subject is masked and encoded
-    masked = pair_names(layers).index("cosine_masked")
+    masked = masked_columns(layers)
     features[:, masked] = cosines.masked(starts, about | (subject >= subject_threshold))
-    fitted[:, masked] = np.where(wrong, cosines.masked(true, wrong), features[:, masked])
+    fitted[:, masked] = np.where(wrong[:, None], cosines.masked(true, wrong), features[:, masked])
     relation = _out_of_fold(fitted, same, about, folds, _SIZES["relation"], seed, judged=features)
     other = kinds == "other"
     whole = np.array([r.pair.whole for r in rows])
@@ -281,24 +284,30 @@ class _Cosines:
         self._encode = encode
         self._progress = progress
         self._vectors: dict[str, FloatArray] = {}
-        cosines = self._cosines([(p.query.text, p.item.text) for p in pairs])
-        self.pairs = [replace(p, cosine=c) for p, c in zip(pairs, cosines, strict=True)]
+        self.pairs = list(pairs)
+        if encode is not None:
+            vectors = self._encoded([text for p in pairs for text in (p.query.text, p.item.text)])
+            cosines = (vectors[::2] * vectors[1::2]).sum(axis=1)
+            self.pairs = [replace(p, cosine=float(c)) for p, c in zip(pairs, cosines, strict=True)]
 
-    def masked(self, starts: npt.NDArray[np.int64], use: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-        """Return the cosines of what is left when subject and answer are masked, NaN for the pairs that `use` leaves out."""
-        found = np.full(len(self.pairs), np.nan)
-        found[use] = self._cosines([self.pairs[i].masked(int(starts[i])) for i in np.flatnonzero(use)])
+    def masked(self, starts: npt.NDArray[np.int64], use: npt.NDArray[np.bool_]) -> Features:
+        """Return `[P, 2]` cosines of what is left when subject and answer are masked; NaN for the pairs that `use` leaves out."""
+        found = np.full((len(self.pairs), 2), np.nan)
+        texts = [text for i in np.flatnonzero(use) for text in self.pairs[i].masked(int(starts[i]))]
+        if self._encode is not None and texts:
+            found[use] = masked_cosines(self._encoded(texts))
         return found
 
-    def _cosines(self, texts: Sequence[tuple[str, str]]) -> list[float]:
+    def _encoded(self, texts: Sequence[str]) -> FloatArray:
+        """Return the texts' vectors `[T, E]`."""
         if self._encode is None:
-            return [float("nan")] * len(texts)
-        missing = [t for t in dict.fromkeys(t for pair in texts for t in pair) if t not in self._vectors]
+            raise ConfigError(rule_got_do("Cosines need an encoder.", "none", "Give one."))
+        missing = [t for t in dict.fromkeys(texts) if t not in self._vectors]
         for begin in range(0, len(missing), 512):
             batch = missing[begin : begin + 512]
             self._vectors |= zip(batch, self._encode(batch), strict=True)
             self._progress("encode", begin + len(batch), len(missing))
-        return [float(self._vectors[a] @ self._vectors[b]) for a, b in texts]
+        return np.stack([self._vectors[t] for t in texts])
 
 
 def _features(pairs: Sequence[Pair], starts: npt.NDArray[np.int64], layers: int) -> Features:

@@ -7,10 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ...types import FloatArray
+from .person import owned, speaker
 from .reading import ItemReading, QueryReading
 from .saying import no_place
-from .spans import answer_end
+from .spans import answer_end, clause_begin
 from .words import (
+    ASKING,
+    PLACES,
+    TIMES,
     VERBS,
     AnsweredQuestion,
     SharedSpan,
@@ -40,6 +44,18 @@ LEXICAL = (
     "query_words",
     "whole",
     "answer_in_query",
+    "query_speaker",
+    "fact_speaker",
+    "query_owned_missing",
+    "fact_owned_missing",
+    "owned_shared",
+    "query_names_missing",
+    "asks",
+    "answer_digit",
+    "answer_proper",
+    "answer_time",
+    "answer_behind_place",
+    "clause_shared",
     "same_before",
     "same_after",
     "query_novel_before",
@@ -47,7 +63,7 @@ LEXICAL = (
     "fact_novel_before",
     "fact_novel_after",
 )
-ENCODER = ("cosine", "cosine_masked")
+ENCODER = ("cosine", "cosine_masked", "cosine_answer")
 HOST = ("answer_logprob", "answer_logprob_gain", "answer_logprob_change", "top_logprob")
 START = (
     "novel",
@@ -63,8 +79,20 @@ START = (
     "follows_novel",
     "novel_follows",
     "first_word",
+    "asks",
+    "behind_place",
+    "time",
+    "clause",
+    "clause_shared",
 )
 START_HOST = ("loss", "logprob", "logprob_gain", "logprob_rank", "resonance_rank")
+
+
+QUESTIONS = ("", "who", "whom", "whose", "where", "when", "why", "how", "how many", "what", "which")
+AMOUNTS = frozenset("many much old tall long far high heavy big large often deep wide fast".split())
+"""What "how" asks a number with."""
+SPOKEN_COSINE = 0.2
+"""Cosine from which two texts about their speaker are judged without a meaningful word in common."""
 
 
 def pair_names(num_layers: int) -> tuple[str, ...]:
@@ -116,9 +144,40 @@ class Text:
         return np.array(flags, dtype=np.bool_)
 
     @cached_property
+    def kinds(self) -> npt.NDArray[np.bool_]:
+        """Of each word `[2, W]`: does it open the naming of a place, does it name a time."""
+        return np.array([[w.norm in PLACES for w in self.words], [w.norm in TIMES for w in self.words]], dtype=np.bool_)
+
+    @cached_property
+    def clauses(self) -> npt.NDArray[np.int64]:
+        """Of each word `[W]`, the number of its clause."""
+        begins = [i > 0 and clause_begin(self.text, self.words, i) == i for i in range(len(self.words))]
+        return np.cumsum(begins, dtype=np.int64)
+
+    @cached_property
+    def asks(self) -> int:
+        """The number of the question word that comes first, in `QUESTIONS`; 0 without one."""
+        norms = [w.norm for w in self.words]
+        first = next((i for i, n in enumerate(norms) if n in ASKING), None)
+        if first is None:
+            return 0
+        amount = norms[first] == "how" and first + 1 < len(norms) and norms[first + 1] in AMOUNTS
+        return QUESTIONS.index("how many" if amount else norms[first])
+
+    @cached_property
     def norms(self) -> frozenset[str]:
         """The distinct meaningful words."""
         return frozenset(w.norm for w in self.words if w.content)
+
+    @cached_property
+    def speaker(self) -> int:
+        """How it speaks of its speaker: 2 as "I" or "we", 1 as "my" or "our" alone, 0 not at all."""
+        return speaker(self.words)
+
+    @cached_property
+    def owned(self) -> frozenset[str]:
+        """What somebody has, and who has it: "sister" and "goat" of "my sister's goat"."""
+        return owned(self.words)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -177,6 +236,16 @@ class Pair:
         """Whether the query is a whole sentence, not an open text."""
         return self.query.whole
 
+    @property
+    def near(self) -> bool:
+        """Whether the gate judges it: the two share a meaningful word, or both speak of their speaker and are alike.
+
+        "I commute by tram" and "How do I get to work?" have no word in common but "I".
+        """
+        if self.query.norms & self.item.norms:
+            return True
+        return self.cosine >= SPOKEN_COSINE and self.query.speaker > 0 and self.item.speaker > 0
+
     @cached_property
     def repeated(self) -> bool:
         """Whether the item is this very question with its answer."""
@@ -186,8 +255,11 @@ class Pair:
         """Whether the query asks where something is, and an answer at word `start` names no place."""
         return self.whole and no_place(self.item.text, self.item.words, start, self.query.words)
 
-    def masked(self, start: int) -> tuple[str, str]:
-        """Return query and item with their common subject replaced, and the item's answer too: what is left is the relation."""
+    def masked(self, start: int) -> tuple[str, str, str]:
+        """Return query and item with their common subject replaced, the item's answer too, and that answer.
+
+        What is left of the two is the relation; the answer tells whether it is the sort of thing that the query asks for.
+        """
         words = self.item.words
         end = answer_end(self.item.text, words, start, self.query.norms)
         query = replace_words(self.query.text, self.query.words, self.span.query_start, self.span.length, "it")
@@ -195,7 +267,18 @@ class Pair:
         item = self.item.text
         for first, length, by in cuts:
             item = replace_words(item, words, first, length, by)
-        return query, item
+        return query, item, self.item.text[words[start].start : words[end - 1].end]
+
+
+def masked_columns(num_layers: int) -> list[int]:
+    """Return where the cosines of a pair's masked texts stand among its features."""
+    return [pair_names(num_layers).index(name) for name in ENCODER[1:]]
+
+
+def masked_cosines(vectors: FloatArray) -> Features:
+    """Return `[P, 2]` cosines of P pairs, of whose masked texts `vectors` `[3 P, E]` are the encodings: the query with both."""
+    query, item, answer = (vectors[n::3].astype(np.float64) for n in range(3))
+    return np.stack([(query * item).sum(axis=1), (query * answer).sum(axis=1)], axis=1)
 
 
 def start_features(pair: Pair, num_layers: int) -> Features:
@@ -222,6 +305,12 @@ def start_features(pair: Pair, num_layers: int) -> Features:
     table[1:, 10] = matters[:-1]
     table[:-1, 11] = matters[1:]
     table[:, 12] = place == 0
+    table[:, 13] = pair.query.asks
+    table[1:, 14] = item.kinds[0, :-1]
+    table[0, 14] = 0
+    table[:, 15] = item.kinds[1]
+    table[:, 16] = item.clauses
+    table[:, 17] = _clause_shared(pair)
     if pair.host is not None:
         view, host = pair.host, table[:, len(START) :]
         mean = np.nan_to_num(view.resonance, nan=-1.0).mean(axis=1)
@@ -237,8 +326,8 @@ def start_features(pair: Pair, num_layers: int) -> Features:
 def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
     """Return the features `[len(pair_names)]` of the query and the item, if the answer starts at word `start`.
 
-    `cosine_masked` is NaN: the subject is judged without it, and whoever judges the relation fills it in, so that only items
-    about the same thing cost the encoder anything.
+    `cosine_masked` and `cosine_answer` are NaN: the subject is judged without them, and who judges the relation fills them in,
+    so that only items about the same thing cost the encoder anything.
     """
     query, item = pair.query, pair.item
     end = answer_end(item.text, item.words, start, query.norms)
@@ -262,6 +351,18 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
         len(words),
         pair.whole,
         _share(answer, query.norms),
+        query.speaker,
+        item.speaker,
+        len(query.owned - item.norms),
+        len(item.owned - query.norms),
+        len(query.owned & item.owned),
+        sum(w.content and w.proper and w.norm not in item.norms for w in query.words[1:]),
+        query.asks,
+        item.flags[2, start:end].any(),
+        item.flags[1, start],
+        item.kinds[1, start:end].any(),
+        start > 0 and item.kinds[0, start - 1],
+        _clause_shared(pair)[start],
         *_beside_span(pair),
     ]
     host = np.full(len(HOST) + num_layers, np.nan)
@@ -269,7 +370,7 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
         view = pair.host
         change = view.logprob[start] + view.loss[start]
         host = np.array([view.logprob[start], view.gain[start], change, view.top_logprob, *view.resonance[start]])
-    return np.concatenate([np.array(lexical, dtype=np.float64), [pair.cosine, np.nan], host])
+    return np.concatenate([np.array(lexical, dtype=np.float64), [pair.cosine, np.nan, np.nan], host])
 
 
 def _beside_span(pair: Pair) -> list[float]:
@@ -291,6 +392,14 @@ def _beside_span(pair: Pair) -> list[float]:
     (query_before, query_after), (fact_before, fact_after) = sides
     same = [query_before[0] == fact_before[0], query_after[0] == fact_after[0]]
     return [*map(float, same), *(float(novel) for _, novel in (query_before, query_after, fact_before, fact_after))]
+
+
+def _clause_shared(pair: Pair) -> Features:
+    """Return for each word `[W]` of the item, which share of the query's meaningful words its clause holds."""
+    clauses = pair.item.clauses
+    asked = [w.content and w.norm in pair.query.norms for w in pair.item.words]
+    held = np.bincount(clauses, weights=asked, minlength=int(clauses[-1]) + 1 if clauses.size else 0)
+    return held[clauses] / max(1, len(pair.query.norms))
 
 
 def said_words(pair: Pair) -> npt.NDArray[np.bool_]:

@@ -28,7 +28,7 @@ from .cues import Cues
 from .features import Features, Pair, pair_features, pair_names, said_words, start_features
 from .reading import Projection
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TREES = ("start", "subject", "relation")
 _CERTAIN = 10.0
 """Margin, in log-odds, of what needs no trees: an item that holds the very question it is asked, or can't be its answer."""

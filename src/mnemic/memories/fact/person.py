@@ -1,6 +1,9 @@
 """First person to second: what somebody said of themselves, as it is said to them."""
 
-from .words import Word, split_words
+from collections.abc import Sequence
+from itertools import pairwise
+
+from .words import CALENDAR, Word, split_words
 
 _YOU = {
     "i": "you",
@@ -32,10 +35,32 @@ _BEFORE_MINE = frozenset("of is are was were than like and with to from".split()
 
 _COUNTED = frozenset("type part phase class chapter grade act volume book world war stage level".split())
 """What a numeral stands behind: "type I"."""
-_CALENDAR = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays"
-    " january february march april may june july august september october november december".split()
-)
+
+
+_POSSESSIVE = frozenset("my mine our ours".split())
+
+
+def speaker(words: Sequence[Word]) -> int:
+    """Return how a text speaks of its speaker: 2 as "I" or "we", 1 as "my" or "our" alone, 0 not at all.
+
+    "US" is a country, "World War I" counts.
+    """
+    own = [
+        w.plain for i, w in enumerate(words) if w.plain in _YOU and w.text != "US" and not (w.norm == "i" and _numeral(words, i))
+    ]
+    return 0 if not own else 1 if all(word in _POSSESSIVE for word in own) else 2
+
+
+def owned(words: Sequence[Word]) -> frozenset[str]:
+    """Return what somebody has, and who has it: "sister" and "goat" of "my sister's goat", "boss" of "our boss"."""
+    found = set()
+    for word, following in pairwise(words):
+        has = word.content and len(word.text) > word.end - word.start
+        if has:
+            found.add(word.norm)
+        if (has or word.norm in _POSSESSIVE) and following.content:
+            found.add(following.norm)
+    return frozenset(found)
 
 
 def second_person(text: str) -> str:
@@ -89,10 +114,10 @@ def _turned(text: str, words: list[Word], i: int) -> str | None:
     return new[0].upper() + new[1:] if begins and word.text[0].isupper() else new
 
 
-def _numeral(words: list[Word], i: int) -> bool:
+def _numeral(words: Sequence[Word], i: int) -> bool:
     """Return whether an "I" counts: "World War I". What begins a text has its capital from there: "That I knew"."""
     if not i or words[i].text != "I":
         return False
     before = words[i - 1]
-    named = before.text[0].isupper() and before.plain not in _YOU and before.norm not in _CALENDAR
+    named = before.text[0].isupper() and before.plain not in _YOU and before.norm not in CALENDAR
     return before.norm in _COUNTED or (named and (i > 1 or i == len(words) - 1 or before.content))

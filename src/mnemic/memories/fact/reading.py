@@ -21,6 +21,8 @@ from .words import Word, spoken_words
 
 READING_VERSION = 2
 """Of what is read of an item, and how: cached readings of another version are not comparable."""
+_SHRINK = 0.1
+"""How much of a sphere is added to the scatter within classes, which few examples tell badly."""
 HalfArray = npt.NDArray[np.float16]
 IntArray = npt.NDArray[np.int32]
 
@@ -30,7 +32,8 @@ class Projection:
     """Centring and projection of host states, fitted by calibration.
 
     layers: the L blocks that are read. open_mean, whole_mean: `[L, D]` mean last states of open texts and of questions.
-    basis: `[L, D, P]` orthonormal columns. prior: `[V]` mean log-probability of each token after a query.
+    basis: `[L, D, P]`: the leading principal directions, whitened so that wordings of one question differ alike in all of them.
+    prior: `[V]` mean log-probability of each token after a query.
     cues: what the host reads before every text.
     """
 
@@ -64,14 +67,26 @@ class Projection:
         logprobs: FloatArray,
         *,
         width: int,
+        asks: npt.NDArray[np.int64],
     ) -> "Projection":
-        """Fit on last states `[Q, L, D]` of queries, of which `whole` `[Q]` are questions, and `[V]` mean log-probabilities."""
+        """Fit on queries' last states.
+
+        Args:
+            cues: what stood before the queries.
+            layers: the L blocks.
+            last: `[Q, L, D]`.
+            whole: `[Q]`, which of the queries are questions.
+            logprobs: `[V]` mean log-probabilities of the next token.
+            width: P.
+            asks: `[Q]`, alike where queries ask for the same, -1 where that isn't known.
+        """
         open_mean, whole_mean = last[~whole].mean(axis=0), last[whole].mean(axis=0)
         centred = last - np.where(whole[:, None, None], whole_mean, open_mean)
         basis = []
         for layer in range(last.shape[1]):
             _, vectors = np.linalg.eigh(centred[:, layer].T @ centred[:, layer])
-            basis.append(vectors[:, ::-1][:, :width])
+            leading = vectors[:, ::-1][:, :width]
+            basis.append(leading @ _whitening(centred[:, layer] @ leading, 2 * asks + whole, asks >= 0))
         return cls(
             cues=cues,
             layers=tuple(layers),
@@ -80,6 +95,31 @@ class Projection:
             basis=np.ascontiguousarray(np.stack(basis)).astype(np.float32),
             prior=logprobs.astype(np.float32),
         )
+
+
+def _whitening(states: FloatArray, classes: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return `[P, P]`, the inverse root of the scatter within classes: what differs between wordings of the same counts less.
+
+    Within-class covariance normalisation (Hatch et al. 2006), classes weighed by the root of their size, a tenth of a sphere
+    added to the scatter. The identity where no class has two members.
+
+    Args:
+        states: `[Q, P]`.
+        classes: `[Q]`.
+        known: `[Q]`, which rows have a class.
+    """
+    width = states.shape[1]
+    scatter: npt.NDArray[np.float64] = np.zeros((width, width))
+    for one in np.unique(classes[known]):
+        members = states[known & (classes == one)].astype(np.float64)
+        if len(members) > 1:
+            members -= members.mean(axis=0)
+            scatter += members.T @ members / np.sqrt(len(members))
+    mean = np.trace(scatter) / width
+    if mean == 0:
+        return np.eye(width, dtype=np.float32)
+    values, vectors = np.linalg.eigh(scatter / mean + _SHRINK * np.eye(width))
+    return np.asarray(vectors / np.sqrt(values) @ vectors.T, dtype=np.float32)
 
 
 @dataclass(frozen=True)

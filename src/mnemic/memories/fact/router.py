@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
+import numpy as np
+
 from ...store.base import Store
 from ...types import FloatArray, Hit, Item
 from .config import FactConfig
-from .features import HostView, Pair, Text, pair_names
+from .features import HostView, Pair, Text, masked_columns, masked_cosines
 from .gate import Gate, Verdict
 from .person import second_person
 from .reading import FreshReading, ItemReading, Projection, QueryReading, read_fresh, read_items, read_queries
@@ -33,7 +35,7 @@ class Candidate:
     pair: Pair
     rank: float
     verdict: Verdict | None
-    """None when the item shares no meaningful word with the query: nothing speaks for it but vague likeness."""
+    """None when the item is too far from the query to be judged (`Pair.near`): nothing speaks for it but vague likeness."""
 
     @property
     def accepted(self) -> bool:
@@ -82,7 +84,7 @@ class Router:
         self.config = config
         self._encode = encode
         self._reader = reader if gate.projection is not None else None
-        self._masked_cosine = pair_names(gate.num_layers).index("cosine_masked")
+        self._masked = masked_columns(gate.num_layers)
 
     def route(self, queries: Sequence[str], scope: str, *, k: int | None = None) -> list[list[Candidate]]:
         """Return the candidates of each query, the most promising first.
@@ -121,10 +123,10 @@ class Router:
         return Pair.of(query, item, view)
 
     def judge_pairs(self, pairs: Sequence[Pair]) -> list[Verdict | None]:
-        """Return the gate's verdict on each pair; None where the two share no meaningful word or couldn't be read."""
+        """Return the gate's verdict on each pair; None where the two are too far apart or couldn't be read."""
         # a text too long to be read is not judged: the gate has never seen a pair without the host's view of it
         unread = self._reader is not None
-        near = [i for i, p in enumerate(pairs) if p.query.norms & p.item.norms and not (unread and p.host is None)]
+        near = [i for i, p in enumerate(pairs) if p.near and not (unread and p.host is None)]
         chosen = [pairs[i] for i in near]
         starts = self.gate.find_starts(chosen, alternatives=self.config.alternatives)
         features = self.gate.features(chosen, starts)
@@ -132,8 +134,7 @@ class Router:
         about = [i for i, margin in enumerate(subjects) if margin >= 0]
         if self.gate.encoder_id is not None and about:
             masked = [text for i in about for text in chosen[i].masked(starts[i][0][0])]
-            vectors = self._encode(masked)
-            features[about, self._masked_cosine] = [float(vectors[2 * n] @ vectors[2 * n + 1]) for n in range(len(about))]
+            features[np.ix_(about, self._masked)] = masked_cosines(self._encode(masked))
         verdicts: list[Verdict | None] = [None] * len(pairs)
         for i, verdict in zip(near, self.gate.judge(chosen, features, starts, subjects), strict=True):
             verdicts[i] = verdict

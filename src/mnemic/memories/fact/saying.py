@@ -9,12 +9,8 @@ from collections.abc import Sequence
 
 from .expressions import expression_at
 from .spans import PHRASE_OPENERS, answer_begin, answer_end, clause_begin, follows, span_text
-from .words import ARTICLES, EQUATES, NOW, STOP_WORDS, TITLES, VERBS, Word, answered_question, has_question_word
+from .words import ARTICLES, EQUATES, NOW, PLACES, STOP_WORDS, TITLES, VERBS, Word, answered_question, has_question_word
 
-_PLACES = frozenset(
-    "in on at under over behind inside outside near above below beside between beneath underneath against along across opposite"
-    " by within beyond around next with".split()
-)
 _SETTLED = frozenset("in on at".split())
 """What may be left out before a name: "Bergen" says where as well as "in Bergen"."""
 _PLACE_WORDS = frozenset(
@@ -110,7 +106,7 @@ def no_place(text: str, words: Sequence[Word], start: int, query: Sequence[Word]
     if not _asks_where(query):
         return False
     verb = next((i for i in range(start - 1, -1, -1) if words[i].norm in EQUATES), None)
-    if verb is None or any(w.proper or w.norm in _PLACES | _PLACE_WORDS | PHRASE_OPENERS for w in words[verb + 1 :]):
+    if verb is None or any(w.proper or w.norm in PLACES | _PLACE_WORDS | PHRASE_OPENERS for w in words[verb + 1 :]):
         return False
     return all(w.content or w.norm in _NEVER for w in words[verb + 1 :])
 
@@ -171,7 +167,7 @@ def _denies(text: str, words: Sequence[Word], begin: int, asked: frozenset[str])
     """
     place = _denying(text, words, begin)
     between = () if place is None else words[place + 1 : begin]
-    return all(not w.content or w.norm in _LIMITS | _PLACES or any(_alike(w.norm, a) for a in asked) for w in between)
+    return all(not w.content or w.norm in _LIMITS | PLACES or any(_alike(w.norm, a) for a in asked) for w in between)
 
 
 def _alike(one: str, other: str) -> bool:
@@ -186,10 +182,10 @@ def _place_begin(text: str, words: Sequence[Word], begin: int, asked: frozenset[
     while (
         follows(text, words, first)
         and words[first - 1].norm not in asked | VERBS
-        and (words[first - 1].content or words[first - 1].norm in _PLACES | _JOINTS | PHRASE_OPENERS)
+        and (words[first - 1].content or words[first - 1].norm in PLACES | _JOINTS | PHRASE_OPENERS)
     ):
         first -= 1
-    place = next((i for i in range(first, begin) if words[i].norm in _PLACES), begin)
+    place = next((i for i in range(first, begin) if words[i].norm in PLACES), begin)
     while place < begin and words[place].norm in _SETTLED and words[place + 1].proper:
         place += 1
     return place
@@ -204,7 +200,7 @@ def _going_on(words: Sequence[Word], begin: int, query: Sequence[Word]) -> int:
     for place in range(begin, max(1, begin - _SMALL - 1), -1):
         if tuple(w.norm for w in words[place - 2 : place]) == tail:
             return place
-        if words[place - 1].norm not in (STOP_WORDS | _PLACES) - {"of"}:
+        if words[place - 1].norm not in (STOP_WORDS | PLACES) - {"of"}:
             break
     return begin
 
@@ -214,5 +210,5 @@ def _preposition(text: str, words: Sequence[Word], begin: int) -> int:
     place = begin
     if follows(text, words, place) and words[place - 1].norm in ARTICLES:
         place -= 1
-    openers = (PHRASE_OPENERS | _PLACES | _LIMITS) - ARTICLES
+    openers = (PHRASE_OPENERS | PLACES | _LIMITS) - ARTICLES
     return place - 1 if follows(text, words, place) and words[place - 1].norm in openers else place

@@ -69,9 +69,18 @@ def answer_begin(text: str, words: list[Word], start: int, *, whole: bool, asked
         ):
             first -= 1
         # "the lime green door", "the door is lime green"
-        if follows(text, words, first) and words[first - 1].norm in PHRASE_OPENERS | EQUATES:
+        if follows(text, words, first) and words[first - 1].norm in PHRASE_OPENERS | EQUATES | {"being"}:
             begin = first
+    elif words[start].content and not words[start].digit:
+        # "the vet Anna Bell": the word that begins a sentence has its capital from there
+        while begin > 1 and follows(text, words, begin) and _names(words[begin - 1], asked):
+            begin -= 1
     return begin - 1 if whole and follows(text, words, begin) and words[begin - 1].norm in ARTICLES else begin
+
+
+def _names(word: Word, asked: Collection[str]) -> bool:
+    """Return whether a word before a name is part of it: it has a capital, no digit, and wasn't asked about."""
+    return word.content and word.proper and not word.digit and word.norm not in asked
 
 
 def clause_begin(text: str, words: Sequence[Word], i: int) -> int:

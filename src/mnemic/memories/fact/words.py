@@ -29,6 +29,20 @@ NOW = frozenset("now currently today presently nowadays still again already actu
 VERBS = frozenset("is was are were be been has have had did does do will would can could".split())
 """Small verbs: an answer holds none of them."""
 EQUATES = frozenset("is are was were".split())
+PLACES = frozenset(
+    "in on at under over behind inside outside near above below beside between beneath underneath against along across opposite"
+    " by within beyond around next with".split()
+)
+"""Prepositions of place."""
+CALENDAR = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays"
+    " january february march april may june july august september october november december".split()
+)
+TIMES = CALENDAR | frozenset(
+    "morning evening night noon midnight o'clock day days week weeks month months year years hour hours minutes spring summer"
+    " autumn winter am pm today tomorrow weekend weekends christmas easter".split()
+)
+"""Words that name a time."""
 ASKING = frozenset("who whom whose what which where when why how".split())
 _TELLING = frozenset("when where why".split())
 _UNFINISHED = frozenset(
