@@ -1,11 +1,21 @@
 """Words, spans and answers of a text."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mnemic.memories.fact.features import Pair, Text, pair_features, pair_names, said_words
+from mnemic.memories.fact.features import (
+    QUESTIONS,
+    Pair,
+    Text,
+    pair_features,
+    pair_names,
+    said_words,
+    start_features,
+    start_names,
+)
 from mnemic.memories.fact.gate import best_starts
 from mnemic.memories.fact.spans import answer_begin, answer_end, span_text
 from mnemic.memories.fact.words import (
@@ -90,7 +100,56 @@ def test_nothing_shared_is_an_empty_span() -> None:
 
 def test_masking_leaves_the_relation() -> None:
     pair = Pair.of(Text("What is Ann Lee's favourite colour?"), Text("Ann Lee likes dark green best."))
-    assert pair.masked(3) == ("What is it's favourite colour?", "it likes something.")
+    assert pair.masked(3) == ("What is it's favourite colour?", "it likes something.", "dark green best")
+
+
+@pytest.mark.parametrize(
+    ("query", "item", "cosine", "near"),
+    [
+        ("How do I get to work?", "I commute by tram.", 0.4, True),
+        ("How do I get to work?", "I commute by tram.", 0.1, False),
+        # without an encoder nothing says that they are alike
+        ("How do I get to work?", "I commute by tram.", float("nan"), False),
+        ("How does Ann get to work?", "I commute by tram.", 0.4, False),
+        ("Which tram does Ann take?", "I commute by tram.", 0.1, True),
+    ],
+)
+def test_texts_about_their_speaker_are_judged_without_a_word_in_common(query, item, cosine, near) -> None:
+    assert replace(Pair.of(Text(query), Text(item)), cosine=cosine).near is near
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("Where does it sleep?", "where"),
+        ("How old is it?", "how many"),
+        ("How is it?", "how"),
+        ("Do you know who it is?", "who"),
+        ("Tell me its age.", ""),
+        ("How", "how"),
+    ],
+)
+def test_what_a_question_asks(text, asks) -> None:
+    assert QUESTIONS[Text(text).asks] == asks
+
+
+def test_a_clause_knows_what_it_shares_with_the_question() -> None:
+    pair = Pair.of(Text("Where is the spare key?"), Text("The spare key hangs in the shed, and the dog barks."))
+    table = start_features(pair, 0)
+    columns = dict(zip(start_names(0), table.T, strict=True))
+    assert columns["clause"].tolist() == [0] * 7 + [1] * 4
+    assert columns["clause_shared"].tolist() == [1.0] * 7 + [0.0] * 4
+    # behind "in"
+    assert columns["behind_place"].tolist() == [0.0] * 5 + [1.0] + [0.0] * 5
+
+
+def test_features_have_their_names() -> None:
+    pair = Pair.of(Text("How old is my sister's goat?"), Text("The age of my sister's goat is 7 years."))
+    found = dict(zip(pair_names(0), pair_features(pair, 7, 0), strict=True))
+    assert (found["query_speaker"], found["fact_speaker"]) == (1, 1)
+    assert (found["query_owned_missing"], found["fact_owned_missing"], found["owned_shared"]) == (0, 0, 2)
+    assert QUESTIONS[int(found["asks"])] == "how many"
+    assert (found["answer_digit"], found["answer_time"], found["answer_proper"]) == (1, 1, 1)
 
 
 def test_content_norms_are_distinct_and_in_order() -> None:

@@ -9,7 +9,8 @@ from ...admission import Heard, ruled
 from ...admission.fit import Fitted, fit
 from ...encoders import load_encoder
 from ...errors import ConfigError, rule_got_do
-from ..generator import generate
+from ..calibration import told
+from ..generator import everyday, generate
 from .corpus import PERSONAL, talk
 
 
@@ -23,6 +24,8 @@ class AdmissionConfig:
     """What the judge sees: words, forms and the encoder's vector, or the first two alone."""
     generated: int = 400
     """How many generated facts of the dev split beside the corpus."""
+    everyday: int = 400
+    """How many facts of everyday talk."""
     rate: float = 0.04
     """Share of small talk that may be admitted."""
     strength: float = 0.3
@@ -51,7 +54,8 @@ def run(config: AdmissionConfig) -> AdmissionSummary:
         raise ConfigError(rule_got_do("Weights are written to a folder that exists.", config.out, "Make it first."))
     half = talk("dev")
     invented = [record.fact for record in generate(config.generated, config.seed, "dev", relations=PERSONAL)]
-    keep = _left(ruled(text) for text in (*half.facts, *invented))
+    invented += [record.fact for record in everyday(config.everyday, config.seed)]
+    keep = _left(ruled(text) for text in (*half.facts, *invented, *(example.fact for example in told())))
     small = [ruled(text) for text in (*half.chatter, *half.tails, *half.unrelated)]
     drop = _left(small)
     vectors, encoder_id = None, None
