@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from ..memories.fact.calibrate import Example
 
 _ALIKE = {
-    "birth": ("birthplace", "my_home_town"),
+    "birth": ("birthplace", "my_home_town", "my_nationality"),
     "continent": ("inn_street", "thing_place"),
-    "country": ("inn_street", "thing_place", "setting"),
+    "country": ("inn_street", "thing_place", "setting", "my_nationality"),
     "employer": ("employer",),
     "founded": ("band_home", "town_founded"),
-    "genre": ("music",),
+    "genre": ("music", "my_favourite_film_genre"),
     "headquarters": ("headquarters", "band_home"),
-    "instrument": ("instrument",),
-    "maker": ("maker", "thing_brand", "product"),
-    "native_language": ("speaks",),
-    "occupation": ("occupation", "my_job"),
-    "origin": ("band_home",),
-    "title": ("occupation", "my_job"),
+    "instrument": ("instrument", "my_instrument_i_play"),
+    "maker": ("maker", "thing_brand", "product", "car_model"),
+    "native_language": ("speaks", "my_native_language"),
+    "occupation": ("occupation", "my_job", "my_first_job", "fam_job"),
+    "origin": ("band_home", "my_nationality"),
+    "title": ("occupation", "my_job", "my_first_job", "fam_job"),
     "twin": ("twin_town",),
-    "work_city": ("employer", "headquarters"),
+    "work_city": ("employer", "headquarters", "fam_city"),
 }
 """Relations of CounterFact files -> generated relations that mean the same or nearly so: who leaves out one leaves out all."""
 
