@@ -101,18 +101,51 @@ def settle(
     return raise_threshold(gate, margins, rate, facts=len(examples))
 
 
+def settle_alone(
+    gate: Gate,
+    examples: Sequence[Example],
+    queries: Sequence[str],
+    *,
+    encoder: Encoder,
+    reader: TextReader,
+    rate: float,
+    progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
+) -> tuple[Gate, Settled]:
+    """Teach facts and raise the margin of pairs without a common word until at most `rate` of the queries wakes a memory so.
+
+    Args:
+        gate: the gate to settle, otherwise settled.
+        examples: facts, the speaker's own among them.
+        queries: about none of the facts: what people ask an assistant.
+        encoder: the text encoder that the gate was fitted with.
+        reader: the host that it was fitted with.
+        rate: share of the queries that may wake a memory through an item with which they share no meaningful word.
+        progress: as in `settle`.
+    """
+    with taught(examples, gate, encoder=encoder, reader=reader, progress=progress) as router:
+        margins = loudest(router, queries, SCOPE, alone=True, progress=progress)
+    raised, found = _raised(margins, rate, facts=len(examples))
+    margin = float(np.nextafter(gate.alone_margin + raised, np.inf)) if raised else gate.alone_margin
+    return replace(gate, alone_margin=margin, about={**gate.about, "settled_alone": asdict(found)}), found
+
+
 def loudest(
     router: Router,
     queries: Sequence[str],
     scope: str,
     *,
+    alone: bool = False,
     progress: Callable[[str, int, int], None] = lambda stage, done, size: None,
 ) -> FloatArray:
-    """Return for each query by how much the most alike item that may speak is above the subject's threshold; -inf for none."""
+    """Return for each query by how much the most alike item that may speak is above the subject's threshold; -inf for none.
+
+    With `alone`, of the items with which the query shares no meaningful word.
+    """
     found: list[float] = []
     for begin in range(0, len(queries), _TOGETHER):
         for row in router.route(queries[begin : begin + _TOGETHER], scope):
-            found.append(max((c.verdict.subject for c in row if c.verdict is not None and c.accepted), default=-np.inf))
+            heard = (c for c in row if c.accepted and (c.pair.alone or not alone))
+            found.append(max((c.verdict.subject for c in heard if c.verdict is not None), default=-np.inf))
         progress("settle", len(found), len(queries))
     return np.array(found, dtype=np.float32)
 
@@ -126,10 +159,16 @@ def raise_threshold(gate: Gate, margins: FloatArray, rate: float, *, facts: int)
         rate: share of the queries that may wake a memory.
         facts: how many facts they were measured among.
     """
+    raised, found = _raised(margins, rate, facts=facts)
+    # just above the last one that may not fire
+    threshold = float(np.nextafter(gate.subject_threshold + raised, np.inf)) if raised else gate.subject_threshold
+    return replace(gate, subject_threshold=threshold, about={**gate.about, "settled": asdict(found)}), found
+
+
+def _raised(margins: FloatArray, rate: float, *, facts: int) -> tuple[float, Settled]:
+    """Return by how much margins must be lowered for at most `rate` of them to be above 0, and what was measured."""
     raised = max(0.0, float(np.quantile(margins, 1 - rate, method="higher")))
     found = Settled(
         facts=facts, queries=len(margins), before=float((margins >= 0).mean()), after=float((margins > raised).mean())
     )
-    # just above the last one that may not fire
-    threshold = float(np.nextafter(gate.subject_threshold + raised, np.inf)) if raised else gate.subject_threshold
-    return replace(gate, subject_threshold=threshold, about={**gate.about, "settled": asdict(found)}), found
+    return raised, found

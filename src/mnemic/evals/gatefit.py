@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..encoders import load_encoder
 from ..errors import ConfigError, rule_got_do
 from ..host_texts import HostTexts
 from ..memories.fact.calibrate import Rates, Report, fit
 from ..models import load_model
-from ..settling import Settled, settle
+from ..settling import Settled, settle, settle_alone
 from .progress import Progress
 from .recipe import Recipe
 
@@ -62,6 +62,8 @@ def run(config: GateConfig, *, progress: bool = False) -> GateSummary:
             progress=bar.stage,
         )
         if spare:
-            gate, settled = settle(gate, spare, encoder=encoder, reader=texts, rate=rates.among, progress=bar.stage)
+            common: dict[str, Any] = {"encoder": encoder, "reader": texts, "progress": bar.stage}
+            gate, settled = settle(gate, spare, rate=rates.among, **common)
+            gate, _ = settle_alone(gate, *config.spoken(), rate=rates.asked, **common)
     gate.save(config.out)
     return GateSummary(out=config.out, report=report, settled=settled)

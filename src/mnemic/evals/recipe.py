@@ -12,6 +12,7 @@ from .calibration import ask_other_relations, examples_of, restate, told, withou
 from .generator import everyday, generate
 from .records import EditRecord
 from .relations import Split
+from .relations.mine import MINE
 from .talk.corpus import talk
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _ALIKE = {
 }
 """Relations of CounterFact files -> generated relations that mean the same or nearly so: who leaves out one leaves out all."""
 
+_SPOKEN = 600
+"""Facts of everyday talk among which each relation of the speaker is looked for."""
 _ASKED = 2
 """Questions to an assistant beside each fact of everyday talk."""
 
@@ -116,6 +119,15 @@ class Recipe:
             for r, example in zip(records, examples_of(records), strict=True)
         ]
         return [replace(made[0], absent=(*made[0].absent, *talk("dev").unrelated)), *made[1:]]
+
+    def spoken(self) -> "tuple[list[Example], list[str]]":
+        """Return facts of the speaker, one of each relation, and of what is theirs; and what people ask an assistant.
+
+        The questions are others than those that the trees are fitted on.
+        """
+        mine = {r.relation: r for r in everyday(_SPOKEN, self.seed + 4) if r.subject == "I"}
+        theirs = generate(self.settle, seed=self.seed + 4, split=self.split, relations=MINE, probes=1) if self.settle else []
+        return examples_of([*mine.values(), *theirs]), list(talk("dev").asked)
 
     @cached_property
     def _of_file(self) -> list[EditRecord]:

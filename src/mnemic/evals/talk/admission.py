@@ -26,7 +26,7 @@ class AdmissionConfig:
     """How many generated facts of the dev split beside the corpus."""
     everyday: int = 400
     """How many facts of everyday talk."""
-    rate: float = 0.04
+    rate: float = 0.03
     """Share of small talk that may be admitted."""
     strength: float = 0.3
     """Inverse of the L2 penalty."""

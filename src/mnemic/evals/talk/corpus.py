@@ -2,7 +2,7 @@
 
 `unrelated`: questions and requests that no personal fact has to do with. `chatter`: messages that say nothing worth keeping.
 `lead_ins` and `tails`: what stands before and behind a fact in a message. `facts`, in dev alone: messages that say something to
-keep.
+keep. `asked`, in dev alone: more unrelated questions, which thresholds are settled on and nothing is fitted on.
 """
 
 import json
@@ -31,6 +31,7 @@ class Talk:
     lead_ins: tuple[str, ...]
     tails: tuple[str, ...]
     facts: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 @cache

@@ -72,6 +72,8 @@ class Rates:
     """On other relations, for a text to count as replacing an item."""
     among: float = 0.01
     """On queries about none of many stored facts, when the subject's threshold is settled among them."""
+    asked: float = 0.01
+    """On what people ask an assistant, through facts of theirs with which it shares no word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +226,7 @@ def fit(
         subject=subject_trees,
         relation=_fit_trees(fitted[about], same[about], _SIZES["relation"], seed),
         subject_threshold=subject_threshold,
+        alone_margin=0.0,
         open_threshold=open_threshold,
         whole_threshold=whole_threshold,
         strict_threshold=_threshold(relation[other], rates.strict),

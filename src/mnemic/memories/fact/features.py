@@ -20,6 +20,7 @@ from .words import (
     SharedSpan,
     Word,
     answered_question,
+    has_question_word,
     is_whole,
     replace_words,
     same_question,
@@ -236,15 +237,22 @@ class Pair:
         """Whether the query is a whole sentence, not an open text."""
         return self.query.whole
 
+    @cached_property
+    def alone(self) -> bool:
+        """Whether the two share no meaningful word."""
+        return not self.query.norms & self.item.norms
+
     @property
     def near(self) -> bool:
         """Whether the gate judges it: the two share a meaningful word, or both speak of their speaker and are alike.
 
-        "I commute by tram" and "How do I get to work?" have no word in common but "I".
+        "I commute by tram" and "How do I get to work?" have no word in common but "I". A request ("Write me a poem") asks for
+        nothing of its speaker.
         """
-        if self.query.norms & self.item.norms:
+        if not self.alone:
             return True
-        return self.cosine >= SPOKEN_COSINE and self.query.speaker > 0 and self.item.speaker > 0
+        spoken = self.query.speaker > 0 and self.item.speaker > 0 and self.cosine >= SPOKEN_COSINE
+        return spoken and (not self.whole or has_question_word(self.query.words))
 
     @cached_property
     def repeated(self) -> bool:

@@ -70,6 +70,8 @@ class Gate:
     """The same for questions, which resemble stored facts less: each form has its own, at the same rate of false injections."""
     strict_threshold: float
     """Relation log-odds from which a new text counts as saying something about the same thing: it supersedes."""
+    alone_margin: float
+    """What the subject needs beyond its threshold, in log-odds, where query and item share no meaningful word."""
     projection: Projection | None
     encoder_id: str | None
     """Encoder whose cosines it was fitted with; None if it looks at none."""
@@ -91,6 +93,7 @@ class Gate:
     def subjects(self, pairs: Sequence[Pair], features: Features) -> npt.NDArray[np.float64]:
         """Return the subject's log-odds over its threshold for each pair; below 0 the item is about something else."""
         margins = self.subject.log_odds(features) - self.subject_threshold
+        margins -= np.where([p.alone for p in pairs], self.alone_margin, 0.0)
         return np.where([p.repeated for p in pairs], _CERTAIN, margins)
 
     def judge(
@@ -140,6 +143,7 @@ class Gate:
         meta = {
             "format_version": FORMAT_VERSION,
             "subject_threshold": self.subject_threshold,
+            "alone_margin": self.alone_margin,
             "open_threshold": self.open_threshold,
             "whole_threshold": self.whole_threshold,
             "strict_threshold": self.strict_threshold,
@@ -192,6 +196,7 @@ class Gate:
         return cls(
             **trees,
             subject_threshold=meta["subject_threshold"],
+            alone_margin=meta.get("alone_margin", 0.0),
             open_threshold=meta["open_threshold"],
             whole_threshold=meta["whole_threshold"],
             strict_threshold=meta["strict_threshold"],

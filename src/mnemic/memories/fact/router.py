@@ -126,7 +126,9 @@ class Router:
         """Return the gate's verdict on each pair; None where the two are too far apart or couldn't be read."""
         # a text too long to be read is not judged: the gate has never seen a pair without the host's view of it
         unread = self._reader is not None
-        near = [i for i, p in enumerate(pairs) if p.near and not (unread and p.host is None)]
+        # who was fitted without an encoder has seen no pair without a common word
+        alone = self.gate.encoder_id is not None
+        near = [i for i, p in enumerate(pairs) if p.near and (alone or not p.alone) and not (unread and p.host is None)]
         chosen = [pairs[i] for i in near]
         starts = self.gate.find_starts(chosen, alternatives=self.config.alternatives)
         features = self.gate.features(chosen, starts)
