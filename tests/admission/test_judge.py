@@ -85,9 +85,14 @@ def test_what_can_not_be_fitted_or_read_is_refused(tmp_path: Path) -> None:
 def test_the_shipped_judge_tells_facts_from_talk() -> None:
     encoder = load_encoder("minilm", None, 0)
     admission = Admission(choose_judge(encoder.id), encoder.encode)
-    facts = ("My sister works at the harbour.", "I'm allergic to hazelnuts.", "By the way, our cat is called Tuffet.")
+    facts = (
+        "My sister works at the harbour.",
+        "I'm allergic to hazelnuts.",
+        "By the way, our cat is called Tuffet.",
+        "I'm a nurse.",
+    )
     talk = ("I'm so tired today.", "Thanks, that was great!", "I just burnt my toast.", "What a day that was!")
-    assert [any(one.admitted for one in admission.hear(text)) for text in facts + talk] == [True] * 3 + [False] * 4
+    assert [any(one.admitted for one in admission.hear(text)) for text in facts + talk] == [True] * 4 + [False] * 4
 
 
 def test_every_encoder_has_a_judge() -> None:
