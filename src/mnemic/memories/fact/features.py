@@ -10,7 +10,7 @@ from ...types import FloatArray
 from .person import owned, speaker
 from .reading import ItemReading, QueryReading
 from .saying import no_place
-from .spans import answer_end, clause_begin
+from .spans import answer_end, begins_clause
 from .words import (
     ASKING,
     PLACES,
@@ -141,8 +141,12 @@ class Text:
     @cached_property
     def flags(self) -> npt.NDArray[np.bool_]:
         """Of each word `[3, W]`: does it carry meaning, does it look like a name, does it hold a digit."""
-        flags = [[w.content for w in self.words], [w.proper for w in self.words], [w.digit for w in self.words]]
-        return np.array(flags, dtype=np.bool_)
+        return np.array([self.content, [w.proper for w in self.words], [w.digit for w in self.words]], dtype=np.bool_)
+
+    @cached_property
+    def content(self) -> tuple[bool, ...]:
+        """Of each word, whether it carries meaning."""
+        return tuple(w.content for w in self.words)
 
     @cached_property
     def kinds(self) -> npt.NDArray[np.bool_]:
@@ -152,7 +156,7 @@ class Text:
     @cached_property
     def clauses(self) -> npt.NDArray[np.int64]:
         """Of each word `[W]`, the number of its clause."""
-        begins = [i > 0 and clause_begin(self.text, self.words, i) == i for i in range(len(self.words))]
+        begins = [i > 0 and begins_clause(self.text, self.words, i) for i in range(len(self.words))]
         return np.cumsum(begins, dtype=np.int64)
 
     @cached_property
@@ -168,7 +172,7 @@ class Text:
     @cached_property
     def norms(self) -> frozenset[str]:
         """The distinct meaningful words."""
-        return frozenset(w.norm for w in self.words if w.content)
+        return frozenset(w.norm for w, content in zip(self.words, self.content, strict=True) if content)
 
     @cached_property
     def speaker(self) -> int:
@@ -183,7 +187,7 @@ class Text:
     @cached_property
     def names(self) -> frozenset[str]:
         """The meaningful words with a capital or a digit; a capital at the start of the text counts too."""
-        return frozenset(w.norm for w in self.words if w.content and w.proper)
+        return frozenset(w.norm for w, content in zip(self.words, self.content, strict=True) if content and w.proper)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +259,14 @@ class Pair:
         return spoken and (not self.whole or has_question_word(self.query.words))
 
     @cached_property
+    def clause_shared(self) -> Features:
+        """For each word `[W]` of the item, which share of the query's meaningful words its clause holds."""
+        clauses, norms = self.item.clauses, self.query.norms
+        asked = [w.norm in norms for w in self.item.words]
+        held = np.bincount(clauses, weights=asked, minlength=1)
+        return held[clauses] / max(1, len(norms))
+
+    @cached_property
     def repeated(self) -> bool:
         """Whether the item is this very question with its answer."""
         return self.item.question is not None and same_question(self.item.question, self.query.text)
@@ -318,7 +330,7 @@ def start_features(pair: Pair, num_layers: int) -> Features:
     table[0, 14] = 0
     table[:, 15] = item.kinds[1]
     table[:, 16] = item.clauses
-    table[:, 17] = _clause_shared(pair)
+    table[:, 17] = pair.clause_shared
     if pair.host is not None:
         view, host = pair.host, table[:, len(START) :]
         mean = np.nan_to_num(view.resonance, nan=-1.0).mean(axis=1)
@@ -339,11 +351,11 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
     """
     query, item = pair.query, pair.item
     end = answer_end(item.text, item.words, start, query.norms)
-    answer = {w.norm for w in item.words[start:end] if w.content}
-    about = frozenset(w.norm for i, w in enumerate(item.words) if w.content and not start <= i < end)
+    answer = {w.norm for w in item.words[start:end] if w.norm in item.norms}
+    about = frozenset(w.norm for i, w in enumerate(item.words) if item.content[i] and not start <= i < end)
     about_names = item.names & about
     span, words = pair.span, query.words
-    span_content = sum(w.content for w in words[span.query_start : span.query_start + span.length])
+    span_content = sum(query.content[span.query_start : span.query_start + span.length])
     lexical = [
         _share(query.norms, about),
         _share(about, query.norms),
@@ -364,13 +376,13 @@ def pair_features(pair: Pair, start: int, num_layers: int) -> Features:
         len(query.owned - item.norms),
         len(item.owned - query.norms),
         len(query.owned & item.owned),
-        sum(w.content and w.proper and w.norm not in item.norms for w in query.words[1:]),
+        len([w for w in query.words[1:] if w.norm in query.names and w.proper and w.norm not in item.norms]),
         query.asks,
         item.flags[2, start:end].any(),
         item.flags[1, start],
         item.kinds[1, start:end].any(),
         start > 0 and item.kinds[0, start - 1],
-        _clause_shared(pair)[start],
+        pair.clause_shared[start],
         *_beside_span(pair),
     ]
     host = np.full(len(HOST) + num_layers, np.nan)
@@ -402,14 +414,6 @@ def _beside_span(pair: Pair) -> list[float]:
     return [*map(float, same), *(float(novel) for _, novel in (query_before, query_after, fact_before, fact_after))]
 
 
-def _clause_shared(pair: Pair) -> Features:
-    """Return for each word `[W]` of the item, which share of the query's meaningful words its clause holds."""
-    clauses = pair.item.clauses
-    asked = [w.content and w.norm in pair.query.norms for w in pair.item.words]
-    held = np.bincount(clauses, weights=asked, minlength=int(clauses[-1]) + 1 if clauses.size else 0)
-    return held[clauses] / max(1, len(pair.query.norms))
-
-
 def said_words(pair: Pair) -> npt.NDArray[np.bool_]:
     """Return `[W]`: which words of the item belong to what the query says, and so begin no answer.
 
@@ -420,16 +424,16 @@ def said_words(pair: Pair) -> npt.NDArray[np.bool_]:
     seen: set[str] = set()
     said = np.zeros(len(words), dtype=bool)
     for i, word in enumerate(words):
-        said[i] = word.content and word.norm in asked and word.norm not in seen
+        said[i] = pair.item.content[i] and word.norm in asked and word.norm not in seen
         seen.add(word.norm)
     following: Word | None = None
     inside: list[bool] = []
     for word in reversed(words):
         inside.append(following is not None and following.norm in asked)
-        following = word if word.content or word.norm in VERBS else following
+        following = word if word.norm in pair.item.norms or word.norm in VERBS else following
     inside.reverse()
     for i in range(1, len(words) - 1):
-        said[i] = said[i] or (words[i].content and said[i - 1] and inside[i] and not words[i].proper)
+        said[i] = said[i] or (pair.item.content[i] and said[i - 1] and inside[i] and not words[i].proper)
     return said
 
 

@@ -85,14 +85,20 @@ def _names(word: Word, asked: Collection[str]) -> bool:
 
 def clause_begin(text: str, words: Sequence[Word], i: int) -> int:
     """Return the first word of the clause that word `i` stands in: behind a sign, a comma or a conjunction."""
-    while i:
-        between = text[words[i - 1].end : words[i].start]
-        if _BREAK.search(between) or "," in between or ends_sentence(words[i - 1], between, words[i]):
-            break
-        if words[i].norm in _CLAUSE_OPENERS:
-            break
+    while i and not begins_clause(text, words, i):
         i -= 1
     return i
+
+
+def begins_clause(text: str, words: Sequence[Word], i: int) -> bool:
+    """Return whether a clause begins with word `i`, which isn't the first one."""
+    if words[i].norm in _CLAUSE_OPENERS:
+        return True
+    between = text[words[i - 1].end : words[i].start]
+    # most words have a space between them and nothing else
+    return between != " " and (
+        _BREAK.search(between) is not None or "," in between or ends_sentence(words[i - 1], between, words[i])
+    )
 
 
 def follows(text: str, words: Sequence[Word], i: int) -> bool:

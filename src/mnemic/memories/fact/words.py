@@ -13,7 +13,7 @@ _CHATTER = frozenset("know guess hear heard remember believe imagine see right o
 """What a question of that alone doesn't ask for: "Did you know? ...", "Guess what? ..."."""
 TITLES = frozenset("dr mr mrs ms prof".split())
 _ABBREVIATIONS = TITLES | frozenset("st jr sr no inc vs".split())
-_CONTRACTED = re.compile(r"(?:n['’]t|^cannot)$")
+_CONTRACTED = ("n't", "n’t")
 _POSSESSIVE = re.compile(r"['’]s$")
 
 STOP_WORDS = frozenset(
@@ -72,7 +72,7 @@ class Word(NamedTuple):
     @property
     def denying(self) -> bool:
         """Whether the word is a small verb with its "not": "isn't", "cannot"."""
-        return _CONTRACTED.search(self.norm) is not None
+        return self.norm.endswith(_CONTRACTED) or self.norm == "cannot"
 
     @property
     def plain(self) -> str:
