@@ -122,6 +122,8 @@ def settle_alone(
         rate: share of the queries that may wake a memory through an item with which they share no meaningful word.
         progress: as in `settle`.
     """
+    if not queries:
+        return gate, Settled(facts=len(examples), queries=0, before=0.0, after=0.0)
     with taught(examples, gate, encoder=encoder, reader=reader, progress=progress) as router:
         margins = loudest(router, queries, SCOPE, alone=True, progress=progress)
     raised, found = _raised(margins, rate, facts=len(examples))

@@ -67,7 +67,7 @@ def test_every_relation_of_everyday_talk_has_wordings_enough(relation):
     assert relation.test == type(words)((), (), ())
 
 
-def test_everyday_talk_is_mostly_the_speakers_own_and_is_asked_of_others_too():
+def test_everyday_talk_is_of_the_speaker_and_of_others_and_asked_of_either():
     records = everyday(400, seed=2)
     assert records == everyday(400, seed=2)
     mine = [r for r in records if r.subject == "I"]

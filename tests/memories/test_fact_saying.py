@@ -134,6 +134,9 @@ def test_what_is_denied_is_spoken_with_its_denial(text: str, found: str, query: 
         ("The landlord, Mr. Ove Lind, wants the rent.", "Lind", "Mr. Ove Lind"),
         ("Our goat belongs to the vet Anna Bell.", "Bell", "Anna Bell"),
         ("The brand of my canoe is Everloom Labs.", "Labs", "Everloom Labs"),
+        ("It rained. Yesterday Anna came.", "Anna", "Anna came"),
+        ("By the way, I'm Welsh.", "Welsh", "Welsh"),
+        ("Last May Anna Bell came.", "Bell", "Anna Bell came"),
         # what begins a sentence has its capital from there
         ("Yesterday Anna came.", "Anna", "Anna came"),
         ("My cat is easy to spot, being reddish brown.", "brown", "reddish brown"),

@@ -2,10 +2,12 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mnemic.gates import shipped
 from mnemic.memories.fact.features import (
     QUESTIONS,
     Pair,
@@ -16,7 +18,7 @@ from mnemic.memories.fact.features import (
     start_features,
     start_names,
 )
-from mnemic.memories.fact.gate import best_starts
+from mnemic.memories.fact.gate import Gate, best_starts
 from mnemic.memories.fact.spans import answer_begin, answer_end, span_text
 from mnemic.memories.fact.words import (
     VERBS,
@@ -316,3 +318,20 @@ def test_the_question_an_item_holds_is_answered_by_the_first_word_of_its_answer(
     other = Pair.of(Text("Where is the key of the shed?"), item)
     assert not other.repeated
     assert [start for start, _ in best_starts(other, odds, 2)] == [9, 7]
+
+
+def test_a_pair_without_a_common_word_needs_the_margin_beyond_the_threshold() -> None:
+    gate = replace(Gate.load(shipped("words")), alone_margin=0.0)
+    pairs = [
+        Pair.of(Text("How do I get to work?"), Text("I commute by tram.")),
+        Pair.of(Text("Which tram do I take?"), Text("I commute by tram.")),
+    ]
+    features = gate.features(pairs, gate.find_starts(pairs, alternatives=2))
+    without, beyond = gate.subjects(pairs, features), replace(gate, alone_margin=2.0).subjects(pairs, features)
+    assert (without - beyond).tolist() == pytest.approx([2.0, 0.0])
+
+
+def test_the_margin_is_kept_with_the_gate(tmp_path: Path) -> None:
+    gate = replace(Gate.load(shipped("words")), alone_margin=1.5)
+    gate.save(tmp_path / "gate.safetensors")
+    assert Gate.load(tmp_path / "gate.safetensors").alone_margin == 1.5

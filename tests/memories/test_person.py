@@ -62,6 +62,8 @@ def test_ones_own_name_can_be_asked_for() -> None:
         ("I’m from Leeds.", 2),
         ("It was mine.", 1),
         ("He fought in World War I.", 0),
+        ("Usually I cycle to work.", 2),
+        ("In Leeds I commute by tram.", 2),
         ("The US is large.", 0),
         ("You have his keys.", 0),
         ("", 0),

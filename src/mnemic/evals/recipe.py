@@ -58,7 +58,7 @@ class Recipe:
     restated: int = 600
     """How many more generated facts are made and restated, as questions with their answers or as equations turned round."""
     everyday: int = 1000
-    """How many facts of everyday talk, most of them the speaker's own."""
+    """How many facts of everyday talk, the speaker's own and of people and things around them."""
     told: bool = True
     """Whether to add facts as people tell them, each in words of its own; not where relations are left out: these have none."""
     settle: int = 500
@@ -118,16 +118,17 @@ class Recipe:
             replace(example, absent=tuple(q for q in (*r.neighbours, *r.neighbour_questions) if not is_taught(q)))
             for r, example in zip(records, examples_of(records), strict=True)
         ]
-        return [replace(made[0], absent=(*made[0].absent, *talk("dev").unrelated)), *made[1:]]
+        # where everything is left out there is nothing to ask about
+        return [replace(e, absent=(*e.absent, *talk("dev").unrelated)) if i == 0 else e for i, e in enumerate(made)]
 
     def spoken(self) -> "tuple[list[Example], list[str]]":
         """Return facts of the speaker, one of each relation, and of what is theirs; and what people ask an assistant.
 
-        The questions are others than those that the trees are fitted on.
+        The questions are others than those of everyday talk that the trees are fitted on.
         """
         mine = {r.relation: r for r in everyday(_SPOKEN, self.seed + 4) if r.subject == "I"}
-        theirs = generate(self.settle, seed=self.seed + 4, split=self.split, relations=MINE, probes=1) if self.settle else []
-        return examples_of([*mine.values(), *theirs]), list(talk("dev").asked)
+        theirs = generate(self.settle, seed=self.seed + 4, split=self.split, relations=MINE, probes=1)
+        return examples_of(without_relations([*mine.values(), *theirs], self._left_out)), list(talk("dev").asked)
 
     @cached_property
     def _of_file(self) -> list[EditRecord]:

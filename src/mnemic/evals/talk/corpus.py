@@ -2,7 +2,7 @@
 
 `unrelated`: questions and requests that no personal fact has to do with. `chatter`: messages that say nothing worth keeping.
 `lead_ins` and `tails`: what stands before and behind a fact in a message. `facts`, in dev alone: messages that say something to
-keep. `asked`, in dev alone: more unrelated questions, which thresholds are settled on and nothing is fitted on.
+keep. `asked`, in dev alone: more unrelated questions, which thresholds are settled on.
 """
 
 import json
@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+from ..calibration import told
 from ..generator import generate
 from ..records import EditRecord
 from ..relations import Split
@@ -40,7 +41,8 @@ def talk(split: Split) -> Talk:
     data = _read(split)
     if split == "test":
         # who writes small talk writes some of it twice; what is fitted on isn't reported on
-        seen = {normalise(text) for texts in _read("dev").values() for text in texts}
+        fitted = (text for example in told() for text in (*example.same, *example.other, *example.absent))
+        seen = {normalise(text) for texts in (*_read("dev").values(), fitted) for text in texts}
         data = {name: [text for text in texts if normalise(text) not in seen] for name, texts in data.items()}
     return Talk(**{name: tuple(texts) for name, texts in data.items()})
 

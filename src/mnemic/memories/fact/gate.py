@@ -196,7 +196,7 @@ class Gate:
         return cls(
             **trees,
             subject_threshold=meta["subject_threshold"],
-            alone_margin=meta.get("alone_margin", 0.0),
+            alone_margin=meta["alone_margin"],
             open_threshold=meta["open_threshold"],
             whole_threshold=meta["whole_threshold"],
             strict_threshold=meta["strict_threshold"],

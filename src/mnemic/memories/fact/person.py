@@ -46,7 +46,9 @@ def speaker(words: Sequence[Word]) -> int:
     "US" is a country, "World War I" counts.
     """
     own = [
-        w.plain for i, w in enumerate(words) if w.plain in _YOU and w.text != "US" and not (w.norm == "i" and _numeral(words, i))
+        w.plain
+        for i, w in enumerate(words)
+        if w.plain in _YOU and w.text != "US" and not (w.norm == "i" and i and words[i - 1].norm in _COUNTED)
     ]
     return 0 if not own else 1 if all(word in _POSSESSIVE for word in own) else 2
 
@@ -114,7 +116,7 @@ def _turned(text: str, words: list[Word], i: int) -> str | None:
     return new[0].upper() + new[1:] if begins and word.text[0].isupper() else new
 
 
-def _numeral(words: Sequence[Word], i: int) -> bool:
+def _numeral(words: list[Word], i: int) -> bool:
     """Return whether an "I" counts: "World War I". What begins a text has its capital from there: "That I knew"."""
     if not i or words[i].text != "I":
         return False

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 
-from .words import ARTICLES, CLAUSE_SUBJECTS, EQUATES, VERBS, Word, ends_sentence
+from .words import ARTICLES, CALENDAR, CLAUSE_SUBJECTS, EQUATES, VERBS, Word, ends_sentence
 
 _BREAK = re.compile(r"[;!?:]\S*\s|[\n()]")
 """What ends a clause between two words: a sign with a space behind it, so that addresses and times stay whole."""
@@ -73,14 +73,17 @@ def answer_begin(text: str, words: list[Word], start: int, *, whole: bool, asked
             begin = first
     elif words[start].content and not words[start].digit:
         # "the vet Anna Bell": the word that begins a sentence has its capital from there
-        while begin > 1 and follows(text, words, begin) and _names(words[begin - 1], asked):
+        while begin > 1 and follows(text, words, begin) and _names(text, words, begin - 1, asked):
             begin -= 1
     return begin - 1 if whole and follows(text, words, begin) and words[begin - 1].norm in ARTICLES else begin
 
 
-def _names(word: Word, asked: Collection[str]) -> bool:
-    """Return whether a word before a name is part of it: it has a capital, no digit, and wasn't asked about."""
-    return word.content and word.proper and not word.digit and word.norm not in asked
+def _names(text: str, words: Sequence[Word], i: int, asked: Collection[str]) -> bool:
+    """Return whether word `i`, right before a name, is part of it: a capital of its own, no digit, and not asked about."""
+    word, before = words[i], words[i - 1]
+    begins = ends_sentence(before, text[before.end : word.start], word)
+    own = word.norm not in CALENDAR and not word.plain.startswith("i'")
+    return word.content and word.proper and not word.digit and own and not begins and word.norm not in asked
 
 
 def clause_begin(text: str, words: Sequence[Word], i: int) -> int:
