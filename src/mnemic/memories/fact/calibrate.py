@@ -39,7 +39,7 @@ class _Size(NamedTuple):
 
 
 _SIZES = {"start": _Size(200, 16), "subject": _Size(200, 16), "relation": _Size(300, 12)}
-"""Larger ones were no better on wordings that nothing was fitted on, and cost time at every query."""
+"""Half as large again were hardly better on wordings that nothing was fitted on, and cost time at every query."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ QUESTIONS = ("", "who", "whom", "whose", "where", "when", "why", "how", "how man
 AMOUNTS = frozenset("many much old tall long far high heavy big large often deep wide fast".split())
 """What "how" asks a number with."""
 SPOKEN_COSINE = 0.2
-"""Cosine from which two texts about their speaker are judged without a meaningful word in common."""
+"""Cosine from which two texts about their speaker are judged without a meaningful word in common; set by hand."""
 
 
 def pair_names(num_layers: int) -> tuple[str, ...]:
